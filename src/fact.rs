@@ -1,0 +1,37 @@
+//! The difference between known and unknown, and between a list and half a list.
+
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+
+/// What is known about one thing. Unknown is never read as no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact<T> {
+    /// It was looked at.
+    Known(T),
+    /// It could not be looked at, and why.
+    Unknown(Fault),
+}
+
+/// A list that was read to its end: what is not in it did not exist at that time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complete<T> {
+    items: Vec<T>,
+    at: Timestamp,
+}
+
+impl<T> Complete<T> {
+    /// Vouches that `items` is all there was at `at`. Only what reads the last page of a listing may call this.
+    pub(crate) fn read_to_its_end(items: Vec<T>, at: Timestamp) -> Self {
+        Self { items, at }
+    }
+
+    /// What there was.
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
+    /// When the last page was answered, by the service's clock.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}

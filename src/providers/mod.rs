@@ -1,0 +1,3 @@
+//! Concrete clients of the outside, one folder a service.
+
+pub mod aliyun;

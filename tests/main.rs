@@ -1,0 +1,1 @@
+//! All tests that look at the library from outside, in one binary.
