@@ -158,8 +158,14 @@ mod tests {
     #[test]
     fn reads_times_with_and_without_seconds() {
         let read = |text| Timestamp::parse(text).map(|it| it.to_string());
-        assert_eq!(read("2017-12-10T04:04Z").as_deref(), Some("2017-12-10T04:04:00Z"));
-        assert_eq!(read("2018-01-10T01:01:10Z").as_deref(), Some("2018-01-10T01:01:10Z"));
+        assert_eq!(
+            read("2017-12-10T04:04Z").as_deref(),
+            Some("2017-12-10T04:04:00Z")
+        );
+        assert_eq!(
+            read("2018-01-10T01:01:10Z").as_deref(),
+            Some("2018-01-10T01:01:10Z")
+        );
         assert_eq!(read(""), None);
         assert_eq!(read("yesterday"), None);
     }

@@ -25,6 +25,16 @@ impl<T> Complete<T> {
         Self { items, at }
     }
 
+    /// All of it that `keep` accepts, which is complete as well.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&T) -> bool) -> Self
+    where
+        T: Clone,
+    {
+        let items = self.items.iter().filter(|it| keep(it)).cloned().collect();
+        Self { items, at: self.at }
+    }
+
     /// What there was.
     pub fn items(&self) -> &[T] {
         &self.items

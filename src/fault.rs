@@ -59,8 +59,12 @@ impl Class {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Throttled { wait } => Retry::Always { wait: *wait },
-            Self::Unavailable { maybe_applied: false } => Retry::Always { wait: None },
-            Self::Unavailable { maybe_applied: true } => Retry::IfIdempotent,
+            Self::Unavailable {
+                maybe_applied: false,
+            } => Retry::Always { wait: None },
+            Self::Unavailable {
+                maybe_applied: true,
+            } => Retry::IfIdempotent,
             Self::Invalid
             | Self::Denied
             | Self::Account
@@ -71,6 +75,21 @@ impl Class {
             | Self::NotYet
             | Self::TokenUsed
             | Self::Bug => Retry::Never,
+        }
+    }
+
+    /// Whether waiting does not help: a person must change something.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Account | Self::Denied | Self::Invalid | Self::Bug => true,
+            Self::NoCapacity
+            | Self::DiskUnsupported
+            | Self::InUse
+            | Self::Gone
+            | Self::NotYet
+            | Self::TokenUsed
+            | Self::Throttled { .. }
+            | Self::Unavailable { .. } => false,
         }
     }
 

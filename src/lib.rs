@@ -1,4 +1,4 @@
-//! `reconcile`: brings what exists in a cloud to what is declared in files.
+//! `reconcile` brings what exists in a cloud to what is declared in files.
 
 pub mod clock;
 pub mod fact;
@@ -6,3 +6,4 @@ pub mod fault;
 pub mod ids;
 pub mod plan;
 pub mod providers;
+pub mod resource;

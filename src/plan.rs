@@ -160,6 +160,17 @@ impl<Op> Plan<Op> {
         }
     }
 
+    /// Makes the health no better than `health`: stuck is worse than working, working worse than ready.
+    pub fn worsen(&mut self, health: Health) {
+        let is_worse = match (&self.health, &health) {
+            (Health::Ready, _) | (Health::Working(_), Health::Stuck(_)) => true,
+            (Health::Working(_) | Health::Stuck(_), _) => false,
+        };
+        if is_worse {
+            self.health = health;
+        }
+    }
+
     /// The same plan over another type of op.
     pub fn map<T>(self, mut change: impl FnMut(Op) -> T) -> Plan<T> {
         let step = |step: Step<Op>| Step {
@@ -180,4 +191,9 @@ impl<Op> Plan<Op> {
             listings: self.listings,
         }
     }
+}
+
+/// How many pages of 100 a listing of `count` items takes, at least one.
+pub fn pages(count: usize) -> u64 {
+    u64::try_from(count.div_ceil(100).max(1)).unwrap_or(u64::MAX)
 }

@@ -1,1 +1,3 @@
 //! All tests that look at the library from outside, in one binary.
+
+mod state_files;
