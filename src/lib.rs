@@ -7,3 +7,4 @@ pub mod ids;
 pub mod plan;
 pub mod providers;
 pub mod resource;
+pub mod retry;

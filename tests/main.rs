@@ -1,3 +1,4 @@
 //! All tests that look at the library from outside, in one binary.
 
 mod state_files;
+mod wire;

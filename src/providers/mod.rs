@@ -1,3 +1,87 @@
 //! Concrete clients of the outside, one folder a service.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::fault::Fault;
+use crate::retry::Patience;
+
 pub mod aliyun;
+pub mod cache;
+pub mod http;
+
+pub use self::http::Calls;
+
+/// What the outside is reached with.
+#[derive(Debug)]
+pub struct Clients {
+    /// Alibaba Cloud.
+    pub aliyun: aliyun::Aliyun,
+    http: Arc<http::Http>,
+    patience: Arc<Patience>,
+}
+
+impl Clients {
+    /// The cloud's time, as learnt from its answers; all decisions about objects of the cloud look at this.
+    pub fn now(&self) -> Timestamp {
+        self.http.now()
+    }
+
+    /// Forgets what was read: a new pass begins.
+    pub fn forget(&self) {
+        self.aliyun.forget();
+    }
+
+    /// The requests since the start, repeated ones and those that found nobody too.
+    pub fn calls(&self) -> Calls {
+        self.http.calls()
+    }
+
+    /// How long repeated attempts and throttling made us wait so far.
+    pub fn waited(&self) -> Duration {
+        self.patience.waited()
+    }
+}
+
+/// Builds the clients. Contacts nothing; missing credentials are a fault of the first call that needs them.
+///
+/// `seed` feeds jitter and nonces: two processes that run at the same time need different ones.
+pub fn connect(settings: &Settings, clock: Arc<dyn Clock>, seed: u64) -> Result<Clients, Fault> {
+    let http = Arc::new(http::Http::new(Arc::clone(&clock)));
+    let patience = Arc::new(Patience::new(clock, seed));
+    let aliyun = aliyun::Aliyun::new(settings, Arc::clone(&http), Arc::clone(&patience), seed)?;
+    Ok(Clients {
+        aliyun,
+        http,
+        patience,
+    })
+}
+
+/// The environment at the start of the program; only documented names are looked up in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// Takes a snapshot of the environment.
+    pub fn new(environment: BTreeMap<String, String>) -> Self {
+        Self(environment)
+    }
+
+    /// The value of a variable; an empty one is as good as none.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|it| !it.is_empty())
+    }
+}
+
+impl fmt::Debug for Settings {
+    /// Names alone: values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

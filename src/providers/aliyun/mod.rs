@@ -1,3 +1,131 @@
 //! Alibaba Cloud: signing, credentials, and the calls of ECS and STS that are needed.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::fact::Complete;
+use crate::fault::{Class, Fault};
+use crate::ids::AccountId;
+use crate::providers::Settings;
+use crate::providers::cache::Cache;
+use crate::providers::http::Http;
+use crate::retry::{Effect, Patience};
+
+use self::call::{Call, Nonces, Parameters};
+use self::credentials::Credentials;
+use self::place::{Endpoints, Service};
+use self::wire::Fields;
+
+mod call;
+pub mod credentials;
+pub mod fault;
+mod image;
+mod instance;
+mod listing;
+mod place;
 pub mod sign;
+mod snapshot;
+mod tag;
+mod wire;
+
+pub use self::image::{Image, ImageChange, ImageStatus};
+pub use self::instance::{Instance, InstanceStatus};
+pub use self::place::{Place, refuse_endpoint};
+pub use self::snapshot::Snapshot;
+pub use self::tag::Taggable;
+
+/// The client of Alibaba Cloud. It remembers whole listings until [`Aliyun::forget`], or until it changes them.
+#[derive(Debug)]
+pub struct Aliyun {
+    settings: Settings,
+    endpoints: Endpoints,
+    http: Arc<Http>,
+    patience: Arc<Patience>,
+    nonces: Nonces,
+    credentials: Mutex<Option<Arc<Credentials>>>,
+    images: Cache<Place, Complete<Image>>,
+    instances: Cache<Place, Complete<Instance>>,
+    snapshots: Cache<Place, Complete<Snapshot>>,
+    visible: Cache<Place, ()>,
+}
+
+/// Whose credentials these are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The full name of the user or role.
+    pub arn: String,
+}
+
+impl Aliyun {
+    /// Contacts nothing; fails when the settings name an endpoint that must not be used.
+    pub(super) fn new(
+        settings: &Settings,
+        http: Arc<Http>,
+        patience: Arc<Patience>,
+        seed: u64,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            settings: settings.clone(),
+            endpoints: Endpoints::new(settings)?,
+            http,
+            patience,
+            nonces: Nonces::new(seed),
+            credentials: Mutex::default(),
+            images: Cache::default(),
+            instances: Cache::default(),
+            snapshots: Cache::default(),
+            visible: Cache::default(),
+        })
+    }
+
+    /// Forgets what was read, the profile file too: a new pass begins.
+    pub fn forget(&self) {
+        self.images.clear();
+        self.instances.clear();
+        self.snapshots.clear();
+        self.visible.clear();
+        *self
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Asks whose credentials these are; needs no permission.
+    pub async fn caller(&self, place: &Place) -> Result<Caller, Fault> {
+        let call = Call {
+            service: Service::Sts,
+            action: "GetCallerIdentity",
+            doing: "ask whose credentials these are",
+            effect: Effect::Read,
+            subject: None,
+            parameters: Parameters::new(),
+        };
+        let reply = self.call(place, &call).await?;
+        let fields = Fields(&reply.body);
+        let read = || {
+            Ok(Caller {
+                account: AccountId::new(fields.id("AccountId")?),
+                arn: fields.id("Arn")?.to_owned(),
+            })
+        };
+        let unreadable = Class::Unavailable {
+            maybe_applied: false,
+        };
+        read().map_err(|why: String| call.fault(unreadable, &why))
+    }
+
+    fn credentials(&self) -> Result<Arc<Credentials>, Fault> {
+        let mut known = self
+            .credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(credentials) = known.as_ref() {
+            return Ok(Arc::clone(credentials));
+        }
+        let found = Arc::new(Credentials::find(&self.settings)?);
+        Ok(Arc::clone(known.insert(found)))
+    }
+}

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
 
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
 /// Percent-encodes UTF-8 as RFC 3986 does; only letters, digits and `-_.~` stay as they are.
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() * 2);
@@ -15,7 +17,11 @@ pub fn encode(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
+            _ => {
+                encoded.push('%');
+                encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+                encoded.push(char::from(HEX[usize::from(byte & 15)]));
+            }
         }
     }
     encoded

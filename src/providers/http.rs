@@ -1,0 +1,311 @@
+//! One request, one answer: the only file that opens connections.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use reqwest::Url;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::clock::{Clock, Timestamp};
+use crate::fault::{Class, Fault};
+use crate::retry::Effect;
+
+/// How long a connection may take to come up.
+pub const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// How long one request may take as a whole.
+pub const TOTAL_MAX: Duration = Duration::from_secs(120);
+/// How many bytes an answer may have.
+pub const BODY_BYTES_MAX: usize = 16 << 20;
+/// How many requests are under way at once.
+pub const REQUESTS_AT_ONCE: usize = 16;
+
+/// Sends requests, counts them, and learns the time of the other side.
+#[derive(Debug)]
+pub struct Http {
+    clock: Arc<dyn Clock>,
+    /// For loopback: no proxy, and no certificate is trusted.
+    near: OnceLock<reqwest::Client>,
+    /// For everywhere else: https only, through the proxies that the environment names.
+    far: OnceLock<reqwest::Client>,
+    gate: Semaphore,
+    /// By how many milliseconds the other side's clock is ahead of ours.
+    ahead: Mutex<i64>,
+    calls: Mutex<Calls>,
+}
+
+/// How many requests were sent, repeated ones and those that found nobody too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Calls {
+    /// All of them.
+    pub total: u64,
+    /// Those that change nothing.
+    pub reads: u64,
+    /// The others.
+    pub writes: u64,
+    /// All of them, by service.
+    pub by_service: BTreeMap<String, u64>,
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The service, as in `ecs`.
+    pub service: &'static str,
+    /// The service's name of what is asked for; for the log.
+    pub action: &'a str,
+    /// What is being done, in words; for faults.
+    pub doing: &'a str,
+    /// What sending it twice does.
+    pub effect: Effect,
+    /// The method.
+    pub method: Method,
+    /// Where to. No secret may be in it.
+    pub url: Url,
+    /// The headers beside those of the connection.
+    pub headers: HeaderMap,
+    /// The body; empty: none.
+    pub body: Vec<u8>,
+    /// How long the answer may take to begin, and each part of it to follow.
+    pub read_max: Duration,
+}
+
+/// What came back, whatever its status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+    sent: Timestamp,
+    received: Timestamp,
+}
+
+impl Answer {
+    /// A header as text; none: absent, or no text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The time of the other side, from the header `Date` (to the second).
+    pub fn date(&self) -> Option<Timestamp> {
+        Timestamp::parse_http_date(self.header("date")?)
+    }
+}
+
+impl Http {
+    /// Opens nothing yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            near: OnceLock::new(),
+            far: OnceLock::new(),
+            gate: Semaphore::new(REQUESTS_AT_ONCE),
+            ahead: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    /// The time of the other side, as far as it was learnt; ours until then.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now().millis().saturating_add(self.ahead()))
+    }
+
+    /// By how many milliseconds the other side's clock is ahead of ours, as far as it was learnt.
+    pub fn ahead(&self) -> i64 {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was sent so far.
+    pub fn calls(&self) -> Calls {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Takes the time of the other side from an answer of a service that is trusted to know it.
+    ///
+    /// `Date` was written between sending and receiving and is cut to the second, so it allows a span;
+    /// what is known already stays when it lies in there.
+    pub fn learn_time(&self, answer: &Answer) {
+        let Some(date) = answer.date().map(Timestamp::millis) else {
+            return;
+        };
+        let least = date.saturating_sub(answer.received.millis());
+        let most = date
+            .saturating_add(999)
+            .saturating_sub(answer.sent.millis());
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        *ahead = (*ahead).min(most).max(least);
+    }
+
+    /// Sends one request once. Any status is an answer; no whole answer is a fault.
+    pub async fn send(&self, request: Request<'_>) -> Result<Answer, Fault> {
+        let Request {
+            service,
+            action,
+            doing,
+            effect,
+            ..
+        } = request;
+        let host = request.url.authority().to_owned();
+        let fault = |class, message: &str| Fault {
+            service: Some(service),
+            ..Fault::new(class, doing, &format!("no answer from {host}: {message}"))
+        };
+        let client = self.client(&request.url).map_err(|error| {
+            fault(Class::Invalid, &error).hint("does this machine have CA certificates?")
+        })?;
+        let permit = self.gate.acquire().await.expect("the gate is never closed");
+        self.count(service, effect);
+        let sent = self.clock.now();
+        let outcome = match timeout(TOTAL_MAX, exchange(client, request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Broken::after_sending("the time is up")),
+        };
+        drop(permit);
+        match outcome {
+            Ok((status, headers, body)) => {
+                tracing::debug!(service, action, status, "answered");
+                Ok(Answer {
+                    status,
+                    headers,
+                    body,
+                    sent,
+                    received: self.clock.now(),
+                })
+            }
+            Err(broken) => {
+                tracing::debug!(service, action, reason = broken.reason, "not answered");
+                let maybe_applied = broken.was_sent && effect != Effect::Read;
+                Err(fault(Class::Unavailable { maybe_applied }, &broken.reason))
+            }
+        }
+    }
+
+    fn count(&self, service: &str, effect: Effect) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.total += 1;
+        match effect {
+            Effect::Read => calls.reads += 1,
+            Effect::Repeatable | Effect::Once => calls.writes += 1,
+        }
+        *calls.by_service.entry(service.to_owned()).or_default() += 1;
+    }
+
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
+        let near = is_loopback(url);
+        let slot = if near { &self.near } else { &self.far };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let client = build(near).map_err(|error| root_cause(&error))?;
+        Ok(slot.get_or_init(|| client))
+    }
+}
+
+/// Whether the host of a URL is this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse()
+            .is_ok_and(|it: std::net::IpAddr| it.is_loopback())
+}
+
+fn build(near: bool) -> Result<reqwest::Client, reqwest::Error> {
+    // Fails when there is a provider already, which is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("reconcile/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_MAX)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false);
+    if near {
+        builder.no_proxy().tls_certs_only([]).build()
+    } else {
+        builder.https_only(true).build()
+    }
+}
+
+/// Why there is no answer.
+struct Broken {
+    reason: String,
+    was_sent: bool,
+}
+
+impl Broken {
+    fn after_sending(reason: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            was_sent: true,
+        }
+    }
+}
+
+impl From<reqwest::Error> for Broken {
+    fn from(error: reqwest::Error) -> Self {
+        Self {
+            was_sent: !error.is_connect() && !error.is_builder(),
+            reason: root_cause(&error.without_url()),
+        }
+    }
+}
+
+type Parts = (u16, HeaderMap, Vec<u8>);
+
+async fn exchange(client: &reqwest::Client, request: Request<'_>) -> Result<Parts, Broken> {
+    let read_max = request.read_max;
+    let sending = client
+        .request(request.method, request.url)
+        .headers(request.headers)
+        .body(request.body)
+        .send();
+    let mut response = within(read_max, sending).await?;
+    let mut body = Vec::new();
+    while let Some(part) = within(read_max, response.chunk()).await? {
+        if body.len() + part.len() > BODY_BYTES_MAX {
+            return Err(Broken::after_sending("the answer is too long"));
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok((
+        response.status().as_u16(),
+        std::mem::take(response.headers_mut()),
+        body,
+    ))
+}
+
+async fn within<T>(
+    most: Duration,
+    reading: impl Future<Output = Result<T, reqwest::Error>>,
+) -> Result<T, Broken> {
+    match timeout(most, reading).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => Err(Broken::after_sending(&format!(
+            "nothing came for {} s",
+            most.as_secs()
+        ))),
+    }
+}
+
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
