@@ -8,3 +8,4 @@ pub mod plan;
 pub mod providers;
 pub mod resource;
 pub mod retry;
+pub mod sim;

@@ -1,0 +1,351 @@
+//! Alibaba Cloud ECS and STS as seen from the wire: signatures, parameters, actions and what they change.
+//!
+//! - `wire`: requests taken apart, answers and refusals put together.
+//! - `authenticate`: who calls, and whether the signature is right.
+//! - `metadata`: which parameters an action takes.
+//! - `ask`: an accepted request as the actions see it.
+//! - `page`: order and paging of listings.
+//! - `names`: what names and tags may look like.
+//! - `token`: the same `ClientToken`, the same effect.
+//! - `passing`: what time alone changes.
+//! - `show`: objects as the services answer them.
+//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `lifecycle`, `tags`, `catalogue`: the actions.
+
+mod ask;
+mod authenticate;
+mod catalogue;
+mod images;
+mod imaging;
+mod instances;
+mod launch;
+mod lifecycle;
+mod metadata;
+mod names;
+mod page;
+mod passing;
+mod show;
+mod snapshots;
+mod tags;
+mod token;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::ids::RegionId;
+use crate::sim::aliyun::ask::Ask;
+use crate::sim::aliyun::token::Tokens;
+use crate::sim::aliyun::wire::{Incoming, Refusal};
+use crate::sim::history::{Event, What};
+use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::scenario::{Objects, Scenario, Throttling};
+use crate::sim::shelf::Shelf;
+use crate::sim::trouble::Trouble;
+use crate::sim::{Answer, CallName, Moment, Request};
+
+/// What an action answers.
+type Reply = Result<Value, Refusal>;
+
+/// One region's objects.
+#[derive(Clone, Debug)]
+pub(crate) struct Region {
+    pub(crate) images: Shelf<Image>,
+    pub(crate) instances: Shelf<Instance>,
+    pub(crate) snapshots: Shelf<Snapshot>,
+}
+
+/// The account: its objects, and what the services remember of its requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Cloud {
+    scenario: Scenario,
+    regions: BTreeMap<RegionId, Region>,
+    tokens: Tokens,
+    nonces: BTreeMap<(String, String), Timestamp>,
+    minutes: BTreeMap<String, (i64, u64)>,
+    pub(crate) history: Vec<Event>,
+}
+
+impl Cloud {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let region = |id: &RegionId| {
+            let empty = Region {
+                images: Shelf::new(),
+                instances: Shelf::new(),
+                snapshots: Shelf::new(),
+            };
+            (id.clone(), empty)
+        };
+        let mut cloud = Self {
+            regions: scenario.regions.iter().map(region).collect(),
+            scenario: scenario.clone(),
+            tokens: Tokens::default(),
+            nonces: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+            history: Vec::new(),
+        };
+        cloud.add(&scenario.objects, Timestamp::EPOCH);
+        cloud
+    }
+
+    pub(crate) fn region(&self, id: &str) -> Option<&Region> {
+        self.regions.get(&RegionId::new(id))
+    }
+
+    pub(crate) fn regions(&self) -> impl Iterator<Item = (&RegionId, &Region)> {
+        self.regions.iter()
+    }
+
+    /// Puts objects into the world as if they had been there since they were created, at the latest since `now`.
+    /// The snapshots of an image that are not listed come with it.
+    pub(crate) fn add(&mut self, objects: &Objects, now: Timestamp) {
+        for snapshot in objects.snapshots.clone() {
+            self.add_snapshot(snapshot, now);
+        }
+        for mut image in objects.images.clone() {
+            let id = self.home(image.region_id.take());
+            for mapping in &image.disk_device_mappings {
+                let snapshot = imaging::snapshot_of(&image, mapping);
+                if !self.regions[&id]
+                    .snapshots
+                    .has_known(snapshot.snapshot_id.as_str())
+                {
+                    let region_id = Some(id.clone());
+                    self.add_snapshot(
+                        Snapshot {
+                            region_id,
+                            ..snapshot
+                        },
+                        now,
+                    );
+                }
+            }
+            image.region_id = Some(id.clone());
+            self.region_mut(&id)
+                .images
+                .put(image.creation_time.min(now), image);
+        }
+        for mut instance in objects.instances.clone() {
+            let id = self.home(instance.region_id.take());
+            instance.region_id = Some(id.clone());
+            self.region_mut(&id)
+                .instances
+                .put(instance.creation_time.min(now), instance);
+        }
+    }
+
+    fn add_snapshot(&mut self, mut snapshot: Snapshot, now: Timestamp) {
+        let id = self.home(snapshot.region_id.take());
+        snapshot.region_id = Some(id.clone());
+        self.region_mut(&id)
+            .snapshots
+            .put(snapshot.creation_time.min(now), snapshot);
+    }
+
+    /// Answers one request.
+    pub(crate) fn answer(
+        &mut self,
+        request: &Request,
+        name: &CallName,
+        moment: Moment,
+        trouble: Option<&Trouble>,
+    ) -> Answer {
+        let incoming = Incoming::read(request);
+        let reply = self.reply(request, &incoming, moment, trouble);
+        incoming.render(&reply, &self.request_id(name.n))
+    }
+
+    /// Answers with the failure that a trouble asks for.
+    pub(crate) fn fail(&self, request: &Request, name: &CallName, trouble: &Trouble) -> Answer {
+        let status = trouble.status.unwrap_or(500);
+        let code = match (&trouble.code, status) {
+            (Some(code), _) => code,
+            (None, 503) => "ServiceUnavailable",
+            (None, 429) => "Throttling",
+            (None, _) => "InternalError",
+        };
+        let mut refusal = Refusal::new(
+            status,
+            code,
+            "The request has failed, as the scenario asks.",
+        );
+        if status == 429 && trouble.seconds > 0 {
+            refusal.retry_after = Some(trouble.duration());
+        }
+        Incoming::read(request).render(&Err(refusal), &self.request_id(name.n))
+    }
+
+    fn reply(
+        &mut self,
+        request: &Request,
+        incoming: &Incoming,
+        moment: Moment,
+        trouble: Option<&Trouble>,
+    ) -> Reply {
+        if incoming.service.is_empty() {
+            let message = "Specified api is not found, please check your url and method.";
+            return Err(Refusal::new(404, "InvalidAction.NotFound", message));
+        }
+        let key = authenticate::check(self, request, incoming, moment)?;
+        self.throttle(&incoming.action, moment.now)?;
+        metadata::check(incoming)?;
+        let ask = Ask::new(self, (incoming, key), moment.now, trouble)?;
+        if ask.key.denied.contains(&incoming.action) {
+            return ask.denied();
+        }
+        self.act(&ask, &incoming.action)
+    }
+
+    fn act(&mut self, ask: &Ask, action: &str) -> Reply {
+        match action {
+            "DescribeImages" => images::describe(self, ask),
+            "DescribeImageFromFamily" => Ok(images::describe_from_family(self, ask)),
+            "CreateImage" => imaging::create(self, ask),
+            "ModifyImageAttribute" => images::modify(self, ask),
+            "DeleteImage" => images::delete(self, ask),
+            "DescribeSnapshots" => snapshots::describe(self, ask),
+            "DeleteSnapshot" => snapshots::delete(self, ask),
+            "DescribeInstances" => instances::describe(self, ask),
+            "DescribeInstanceStatus" => instances::describe_status(self, ask),
+            "RunInstances" => launch::run(self, ask),
+            "StartInstance" => lifecycle::start(self, ask),
+            "StopInstance" => lifecycle::stop(self, ask),
+            "StopInstances" => lifecycle::stop_many(self, ask),
+            "DeleteInstance" => lifecycle::delete(self, ask),
+            "DeleteInstances" => lifecycle::delete_many(self, ask),
+            "ModifyInstanceAutoReleaseTime" => lifecycle::modify_release(self, ask),
+            "TagResources" => tags::tag(self, ask),
+            "UntagResources" => tags::untag(self, ask),
+            "ListTagResources" => tags::list(self, ask),
+            "DescribeRegions" => Ok(catalogue::regions(self)),
+            "DescribeInstanceTypes" => catalogue::instance_types(self, ask),
+            "GetCallerIdentity" => Ok(catalogue::caller(self, ask)),
+            _ => Err(Refusal::unmodelled(&format!("the action {action}"))),
+        }
+    }
+
+    /// Fixed windows of one minute for each action (Quota Center documentation, "API rate quotas").
+    fn throttle(&mut self, action: &str, now: Timestamp) -> Result<(), Refusal> {
+        let Some(Throttling { per_minute, status }) = self.scenario.settings.throttling else {
+            return Ok(());
+        };
+        let minute = now.millis().div_euclid(60_000);
+        let window = self.minutes.entry(action.to_owned()).or_insert((minute, 0));
+        if window.0 != minute {
+            *window = (minute, 0);
+        }
+        window.1 += 1;
+        if window.1 <= per_minute {
+            return Ok(());
+        }
+        let message = "Request was denied due to user flow control.";
+        if status != 429 {
+            return Err(Refusal::new(status, "Throttling.User", message));
+        }
+        let mut refusal = Refusal::new(status, "Throttling", message);
+        let next = Timestamp::from_millis((minute + 1) * 60_000);
+        refusal.retry_after = Some(next.since(now));
+        Err(refusal)
+    }
+
+    fn home(&self, region: Option<RegionId>) -> RegionId {
+        region.unwrap_or_else(|| self.scenario.regions[0].clone())
+    }
+
+    fn region_mut(&mut self, id: &RegionId) -> &mut Region {
+        self.regions
+            .get_mut(id)
+            .expect("a request only gets to regions that exist")
+    }
+
+    fn record(&mut self, at: Timestamp, region: &RegionId, what: What) {
+        self.history.push(Event {
+            at,
+            region: region.clone(),
+            what,
+        });
+    }
+
+    /// A new id, drawn by the seed and the subject alone, so that requests side by side change nothing.
+    fn fresh_id(&self, region: &RegionId, prefix: &str, subject: &str) -> String {
+        let region = &self.regions[region];
+        let is_known = |id: &String| {
+            region.images.has_known(id)
+                || region.instances.has_known(id)
+                || region.snapshots.has_known(id)
+        };
+        let mut round = 0_u64;
+        loop {
+            let digits = self.draw(&format!("{prefix}/{subject}/{round}"));
+            let id = format!("{prefix}-bp1{}", &digits[..17]);
+            if !is_known(&id) {
+                return id;
+            }
+            round += 1;
+        }
+    }
+
+    /// 64 hexadecimal digits that the seed and the subject decide.
+    fn draw(&self, subject: &str) -> String {
+        hex(&Sha256::digest(format!("{}/{subject}", self.scenario.seed)))
+    }
+
+    fn request_id(&self, n: u64) -> String {
+        let digits = self.draw(&format!("request/{n}")).to_uppercase();
+        let parts = [
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..32],
+        ];
+        parts.join("-")
+    }
+}
+
+/// The service, the action and the object of a request, without believing it.
+pub(crate) fn name_of(request: &Request) -> (&'static str, String, Option<String>) {
+    let incoming = Incoming::read(request);
+    let object = incoming.object();
+    (incoming.service, incoming.action, object)
+}
+
+/// Whether a request is meant to change something.
+pub(crate) fn is_write(request: &Request, action: &str) -> bool {
+    let reads = ["Describe", "List", "Get"];
+    let is_dry = Incoming::read(request).parameters.is_true("DryRun");
+    !is_dry && !reads.iter().any(|it| action.starts_with(it))
+}
+
+/// The error code of an answer.
+pub(crate) fn code_of(answer: &Answer) -> Option<String> {
+    wire::code_of(answer)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
+    bytes
+        .iter()
+        .flat_map(|it| [digit(it >> 4), digit(it & 15)])
+        .collect()
+}
+
+/// Everything that exists in a region, as `GET /_sim/state` shows it.
+pub(crate) fn state(region: &Region) -> Value {
+    let used = show::used_images(region.instances.all());
+    let images: Vec<Value> = region
+        .images
+        .all()
+        .map(|it| show::image(it, &used))
+        .collect();
+    let instances: Vec<Value> = region.instances.all().map(show::instance).collect();
+    let kept = show::imaged_snapshots(region.images.all());
+    let snapshots: Vec<Value> = region
+        .snapshots
+        .all()
+        .map(|it| show::snapshot(it, &kept))
+        .collect();
+    json!({"images": images, "instances": instances, "snapshots": snapshots})
+}

@@ -1,0 +1,159 @@
+//! What time alone changes: images and instances move on, and release times come.
+
+use crate::clock::Timestamp;
+use crate::ids::RegionId;
+use crate::sim::aliyun::{Cloud, Region};
+use crate::sim::history::{Removal, What};
+use crate::sim::object::{
+    Image, ImageChange, ImageStatus, Instance, InstanceChange, SnapshotStatus,
+};
+
+/// A change that is due, in the order in which changes happen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Timestamp,
+    region: RegionId,
+    id: String,
+}
+
+impl Cloud {
+    /// Lets everything happen that is due by `now`, each at its own time.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        while let Some(due) = self.next_due().filter(|it| it.at <= now) {
+            if self.regions[&due.region].images.get(&due.id).is_some() {
+                self.move_image(&due);
+            } else {
+                self.move_instance(&due);
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<Due> {
+        let of_region = |(id, region): (&RegionId, &Region)| {
+            let images = region.images.all().filter_map(|it| {
+                let at = it.upcoming.iter().map(|it| it.0).min()?;
+                Some((at, it.image_id.as_str().to_owned()))
+            });
+            let instances = region
+                .instances
+                .all()
+                .filter_map(|it| Some((next_of(it)?, it.instance_id.as_str().to_owned())));
+            let (at, object) = images.chain(instances).min()?;
+            Some(Due {
+                at,
+                region: id.clone(),
+                id: object,
+            })
+        };
+        self.regions.iter().filter_map(of_region).min()
+    }
+
+    fn move_image(&mut self, due: &Due) {
+        let region = self.region_mut(&due.region);
+        let mut change = None;
+        let image = region.images.change(due.at, &due.id, |image| {
+            if let Some(index) = image.upcoming.iter().position(|it| it.0 == due.at) {
+                change = Some(image.upcoming.remove(index).1);
+            }
+            match change {
+                Some(ImageChange::Turn(status)) => image.status = status,
+                Some(ImageChange::Usable) => image.usable = true,
+                None => {}
+            }
+        });
+        let (Some(image), Some(change)) = (image.cloned(), change) else {
+            return;
+        };
+        let what = match change {
+            ImageChange::Usable => What::ImageUsable {
+                image: image.image_id,
+            },
+            ImageChange::Turn(status) => {
+                let snapshots = match status {
+                    ImageStatus::CreateFailed => SnapshotStatus::Failed,
+                    ImageStatus::Available
+                    | ImageStatus::Creating
+                    | ImageStatus::Waiting
+                    | ImageStatus::UnAvailable
+                    | ImageStatus::Deprecated => SnapshotStatus::Accomplished,
+                };
+                for mapping in &image.disk_device_mappings {
+                    let id = mapping.snapshot_id.as_str();
+                    region
+                        .snapshots
+                        .change(due.at, id, |it| it.status = snapshots);
+                }
+                What::ImageTurned {
+                    image: image.image_id,
+                    status,
+                }
+            }
+        };
+        self.record(due.at, &due.region, what);
+    }
+
+    fn move_instance(&mut self, due: &Due) {
+        let Some(instance) = self.regions[&due.region].instances.get(&due.id).cloned() else {
+            return;
+        };
+        let position = instance.upcoming.iter().position(|it| it.0 == due.at);
+        let Some(index) = position else {
+            self.remove_instance(due.at, &due.region, (&due.id, Removal::Release));
+            return;
+        };
+        match instance.upcoming[index].1 {
+            InstanceChange::Go(by) => self.remove_instance(due.at, &due.region, (&due.id, by)),
+            change @ (InstanceChange::Turn(_) | InstanceChange::Recycle) => {
+                let region = self.region_mut(&due.region);
+                region.instances.change(due.at, &due.id, |it| {
+                    it.upcoming.remove(index);
+                    match change {
+                        InstanceChange::Turn(status) => it.status = status,
+                        InstanceChange::Recycle => it.recycling = true,
+                        InstanceChange::Go(_) => {}
+                    }
+                });
+                if let InstanceChange::Turn(status) = change {
+                    let instance = instance.instance_id;
+                    self.record(
+                        due.at,
+                        &due.region,
+                        What::InstanceTurned { instance, status },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Removes an instance; an image that is being made of it fails (ASSUMED; the documentation only says that the
+    /// instance must keep existing until the image is available).
+    fn remove_instance(&mut self, at: Timestamp, region_id: &RegionId, (id, by): (&str, Removal)) {
+        let region = self.region_mut(region_id);
+        let Some(instance) = region.instances.remove(at, id) else {
+            return;
+        };
+        let is_orphan = |image: &&Image| {
+            image.status == ImageStatus::Creating
+                && image.source.as_ref() == Some(&instance.instance_id)
+        };
+        let orphans: Vec<String> = region
+            .images
+            .all()
+            .filter(is_orphan)
+            .map(|it| it.image_id.as_str().to_owned())
+            .collect();
+        for image in orphans {
+            let fails = vec![(at, ImageChange::Turn(ImageStatus::CreateFailed))];
+            region.images.change(at, &image, |it| it.upcoming = fails);
+        }
+        let instance = Box::new(instance);
+        self.record(at, region_id, What::InstanceDeleted { instance, by });
+    }
+}
+
+/// When an instance changes next by itself; a release time counts for every instance (ECS documentation, "Release
+/// instances").
+fn next_of(instance: &Instance) -> Option<Timestamp> {
+    let upcoming = instance.upcoming.iter().map(|it| it.0);
+    upcoming.chain(instance.auto_release_time).min()
+}

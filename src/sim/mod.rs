@@ -1,0 +1,255 @@
+//! A simulated cloud: state and a seed behind the wire formats of the real services; no IO, and time is an argument.
+//!
+//! - `aliyun`: Alibaba Cloud ECS and STS.
+//! - `object`: what exists there.
+//! - `shelf`: objects together with all that they ever were, for listings that lag.
+//! - `history`: what happened and what was asked, for oracles.
+//! - `trouble`: what goes wrong, and when.
+//! - `scenario`: what a world begins with.
+//! - `admin`: the requests under `/_sim/`.
+//! - `time`: world time for a simulator that others talk to.
+//! - `server`: puts a world behind a listener.
+//!
+//! Comments name the public documentation of the behaviour; ASSUMED marks what it does not say.
+
+mod admin;
+pub mod aliyun;
+pub mod history;
+pub mod object;
+pub mod scenario;
+pub mod server;
+mod shelf;
+pub mod time;
+pub mod trouble;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::sim::aliyun::Cloud;
+use crate::sim::history::{Call, Event};
+use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::scenario::Scenario;
+use crate::sim::trouble::{TroubleKind, Troubles};
+
+/// An HTTP request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// In upper case.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// As it was sent, without the question mark.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// Empty when there is none.
+    pub body: Vec<u8>,
+}
+
+/// An HTTP answer, and how it is to be delivered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// How much of it reaches the client, and when.
+    pub delivery: Delivery,
+}
+
+/// How an answer reaches the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// At once and whole.
+    Whole,
+    /// Not at all: the connection is closed.
+    Cut,
+    /// Whole, but only after this long.
+    Late(Duration),
+}
+
+impl Answer {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, "application/json;charset=utf-8", &body.to_string())
+    }
+
+    fn new(status: u16, content_type: &str, body: &str) -> Self {
+        let headers = [("content-type".to_owned(), content_type.to_owned())];
+        Self {
+            status,
+            headers: BTreeMap::from(headers),
+            body: body.as_bytes().to_vec(),
+            delivery: Delivery::Whole,
+        }
+    }
+
+    fn dated(mut self, now: Timestamp) -> Self {
+        self.headers.insert("date".to_owned(), now.http_date());
+        self
+    }
+}
+
+/// World time, and the time of the machine that clients may sign with.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// World time.
+    pub now: Timestamp,
+    /// The machine's time; the same as `now` where everybody shares one clock.
+    pub real: Timestamp,
+}
+
+/// Names one call before it is handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallName {
+    /// Its number in the order of arrival, from 1.
+    pub n: u64,
+    /// As in `ecs`.
+    pub service: &'static str,
+    /// As in `DescribeImages`.
+    pub action: String,
+    /// What it is about, where the request says so.
+    pub object: Option<String>,
+}
+
+/// Everything that exists, as one value.
+#[derive(Debug)]
+pub struct World {
+    scenario: Scenario,
+    cloud: Cloud,
+    troubles: Troubles,
+    calls: Vec<Call>,
+    announced: u64,
+}
+
+impl World {
+    /// A world as the scenario describes it.
+    pub fn from_scenario(scenario: &Scenario) -> Self {
+        Self {
+            cloud: Cloud::new(scenario),
+            troubles: Troubles::new(scenario.troubles.clone()),
+            calls: Vec::new(),
+            announced: 0,
+            scenario: scenario.clone(),
+        }
+    }
+
+    /// Answers one request at `now`, which never goes back from one request to the next.
+    pub fn handle(&mut self, request: &Request, now: Timestamp) -> Answer {
+        if admin::is_meant(request) {
+            return self.administer(request, now);
+        }
+        let name = self.announce(request);
+        self.perform(&name, request, Moment { now, real: now })
+    }
+
+    /// Gives a call its number and name; nothing happens yet.
+    pub fn announce(&mut self, request: &Request) -> CallName {
+        self.announced += 1;
+        let (service, action, object) = aliyun::name_of(request);
+        CallName {
+            n: self.announced,
+            service,
+            action,
+            object,
+        }
+    }
+
+    /// Carries out an announced call and answers it.
+    pub fn perform(&mut self, name: &CallName, request: &Request, moment: Moment) -> Answer {
+        self.cloud.settle(moment.now);
+        let answer = match self.troubles.strike(name) {
+            None => self.cloud.answer(request, name, moment, None),
+            Some(trouble) if trouble.fault == TroubleKind::DropBefore => trouble::cut(),
+            Some(trouble) if trouble.fault == TroubleKind::Status => {
+                self.cloud.fail(request, name, &trouble)
+            }
+            Some(trouble) => {
+                trouble.spoil(self.cloud.answer(request, name, moment, Some(&trouble)))
+            }
+        };
+        self.log(name, request, moment.now, &answer);
+        answer.dated(moment.now)
+    }
+
+    /// Carries out one request of the admin interface.
+    pub(crate) fn administer(&mut self, request: &Request, now: Timestamp) -> Answer {
+        self.cloud.settle(now);
+        admin::answer(self, request, now).dated(now)
+    }
+
+    /// The images of a region, sorted by id.
+    pub fn images(&mut self, region: &str, now: Timestamp) -> Vec<Image> {
+        self.cloud.settle(now);
+        self.cloud
+            .region(region)
+            .map_or(Vec::new(), |it| it.images.all().cloned().collect())
+    }
+
+    /// The instances of a region, sorted by id.
+    pub fn instances(&mut self, region: &str, now: Timestamp) -> Vec<Instance> {
+        self.cloud.settle(now);
+        self.cloud
+            .region(region)
+            .map_or(Vec::new(), |it| it.instances.all().cloned().collect())
+    }
+
+    /// The snapshots of a region, sorted by id.
+    pub fn snapshots(&mut self, region: &str, now: Timestamp) -> Vec<Snapshot> {
+        self.cloud.settle(now);
+        self.cloud
+            .region(region)
+            .map_or(Vec::new(), |it| it.snapshots.all().cloned().collect())
+    }
+
+    /// All calls so far, in the order in which they were carried out.
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    /// All that happened so far, in the order in which it happened.
+    pub fn history(&self) -> &[Event] {
+        &self.cloud.history
+    }
+
+    /// What the world began with.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    fn log(&mut self, name: &CallName, request: &Request, at: Timestamp, answer: &Answer) {
+        let is_cut = answer.delivery == Delivery::Cut;
+        self.calls.push(Call {
+            n: name.n,
+            at,
+            service: name.service,
+            action: name.action.clone(),
+            object: name.object.clone(),
+            write: aliyun::is_write(request, &name.action),
+            status: if is_cut { 0 } else { answer.status },
+            code: aliyun::code_of(answer),
+        });
+    }
+}
+
+/// The variables that point a client at a world which answers at `base`, as in `http://127.0.0.1:8080`.
+pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([
+        ("ALIYUN_ECS_ENDPOINT".to_owned(), base.to_owned()),
+        ("ALIYUN_STS_ENDPOINT".to_owned(), base.to_owned()),
+        ("NO_PROXY".to_owned(), "127.0.0.1,localhost".to_owned()),
+    ]);
+    if let Some(key) = world.scenario.keys.first() {
+        let mut put = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
+        put("ALIBABA_CLOUD_ACCESS_KEY_ID", &key.id);
+        put("ALIBABA_CLOUD_ACCESS_KEY_SECRET", &key.secret);
+        if let Some(token) = &key.token {
+            put("ALIBABA_CLOUD_SECURITY_TOKEN", token);
+        }
+    }
+    variables
+}

@@ -1,0 +1,336 @@
+//! What exists in the simulated cloud, in the words of the ECS API reference; this is also the form of a scenario.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{ImageId, InstanceId, RegionId, SnapshotId};
+use crate::sim::history::Removal;
+use crate::sim::shelf::Object;
+
+/// The status of an image (ECS API reference, `DescribeImages`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImageStatus {
+    Creating,
+    Waiting,
+    #[default]
+    Available,
+    UnAvailable,
+    CreateFailed,
+    Deprecated,
+}
+
+/// The status of an instance (ECS documentation, "Instance lifecycle"): a released one has none, it is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InstanceStatus {
+    Pending,
+    Starting,
+    #[default]
+    Running,
+    Stopping,
+    Stopped,
+}
+
+/// The status of a snapshot (ECS API reference, `DescribeSnapshots`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotStatus {
+    Progressing,
+    #[default]
+    Accomplished,
+    Failed,
+}
+
+/// A machine image.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Image {
+    #[serde(default)]
+    pub region_id: Option<RegionId>,
+    pub image_id: ImageId,
+    pub image_name: String,
+    #[serde(default)]
+    pub image_family: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default = "x86_64")]
+    pub architecture: String,
+    /// An empty text stands for an image that does not say when it was created; it is kept as the start of 1970.
+    #[serde(deserialize_with = "time_or_none")]
+    pub creation_time: Timestamp,
+    #[serde(default)]
+    pub status: ImageStatus,
+    /// Whether it can be launched; may lag behind `Available`.
+    #[serde(default = "yes")]
+    pub usable: bool,
+    /// In GiB.
+    #[serde(default = "twenty")]
+    pub size: u64,
+    #[serde(default = "own")]
+    pub image_owner_alias: String,
+    /// Whether it is shared with other accounts.
+    #[serde(default)]
+    pub is_self_shared: bool,
+    #[serde(default, deserialize_with = "mappings")]
+    pub disk_device_mappings: Vec<DiskDeviceMapping>,
+    #[serde(default, deserialize_with = "tags")]
+    pub tags: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(crate) source: Option<InstanceId>,
+    #[serde(skip)]
+    pub(crate) upcoming: Vec<(Timestamp, ImageChange)>,
+}
+
+/// One disk of an image.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DiskDeviceMapping {
+    pub snapshot_id: SnapshotId,
+    #[serde(default = "first_device")]
+    pub device: String,
+    /// In GiB.
+    #[serde(default = "twenty")]
+    pub size: u64,
+    #[serde(default = "system")]
+    pub r#type: String,
+}
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Instance {
+    #[serde(default)]
+    pub region_id: Option<RegionId>,
+    pub instance_id: InstanceId,
+    pub instance_name: String,
+    pub image_id: ImageId,
+    #[serde(default = "small_type")]
+    pub instance_type: String,
+    #[serde(default)]
+    pub status: InstanceStatus,
+    pub creation_time: Timestamp,
+    /// When the cloud releases it by itself.
+    #[serde(default)]
+    pub auto_release_time: Option<Timestamp>,
+    #[serde(default = "post_paid")]
+    pub instance_charge_type: String,
+    #[serde(default = "no_spot")]
+    pub spot_strategy: String,
+    #[serde(default)]
+    pub spot_price_limit: f64,
+    #[serde(default)]
+    pub deletion_protection: bool,
+    #[serde(default = "first_zone")]
+    pub zone_id: String,
+    #[serde(default, rename = "VSwitchId")]
+    pub v_switch_id: String,
+    #[serde(default)]
+    pub security_group_ids: Vec<String>,
+    #[serde(default)]
+    pub key_pair_name: String,
+    #[serde(default = "keep_charging")]
+    pub stopped_mode: String,
+    /// The size of the system disk, in GiB.
+    #[serde(default = "forty")]
+    pub system_disk_size: u64,
+    /// Whether the cloud has announced that it takes the spot instance back.
+    #[serde(default)]
+    pub recycling: bool,
+    #[serde(default, deserialize_with = "tags")]
+    pub tags: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(crate) upcoming: Vec<(Timestamp, InstanceChange)>,
+}
+
+/// A snapshot of a disk.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Snapshot {
+    #[serde(default)]
+    pub region_id: Option<RegionId>,
+    pub snapshot_id: SnapshotId,
+    #[serde(default)]
+    pub snapshot_name: String,
+    pub creation_time: Timestamp,
+    #[serde(default)]
+    pub status: SnapshotStatus,
+    /// In GiB.
+    #[serde(default = "twenty")]
+    pub source_disk_size: u64,
+    #[serde(default)]
+    pub source_disk_id: String,
+    #[serde(default, deserialize_with = "tags")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What time will do to an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageChange {
+    Turn(ImageStatus),
+    Usable,
+}
+
+/// What time will do to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InstanceChange {
+    Turn(InstanceStatus),
+    Recycle,
+    Go(Removal),
+}
+
+impl Image {
+    /// Whether it belongs to the account.
+    pub(crate) fn is_own(&self) -> bool {
+        self.image_owner_alias == "self"
+    }
+
+    pub(crate) fn holds(&self, snapshot: &SnapshotId) -> bool {
+        self.disk_device_mappings
+            .iter()
+            .any(|it| it.snapshot_id == *snapshot)
+    }
+}
+
+impl Instance {
+    /// Whether its deletion has begun.
+    pub(crate) fn is_going(&self) -> bool {
+        let goes = |it: &(Timestamp, InstanceChange)| it.1 == InstanceChange::Go(Removal::Request);
+        self.upcoming.iter().any(goes)
+    }
+}
+
+impl Object for Image {
+    fn id(&self) -> &str {
+        self.image_id.as_str()
+    }
+
+    fn created(&self) -> Timestamp {
+        self.creation_time
+    }
+
+    fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+}
+
+impl Object for Instance {
+    fn id(&self) -> &str {
+        self.instance_id.as_str()
+    }
+
+    fn created(&self) -> Timestamp {
+        self.creation_time
+    }
+
+    fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+}
+
+impl Object for Snapshot {
+    fn id(&self) -> &str {
+        self.snapshot_id.as_str()
+    }
+
+    fn created(&self) -> Timestamp {
+        self.creation_time
+    }
+
+    fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+}
+
+/// Tags as ECS answers them, or as a plain map.
+fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        List {
+            #[serde(rename = "Tag")]
+            tags: Vec<Tag>,
+        },
+        Map(BTreeMap<String, String>),
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Tag {
+        tag_key: String,
+        tag_value: String,
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::List { tags } => tags
+            .into_iter()
+            .map(|it| (it.tag_key, it.tag_value))
+            .collect(),
+        Written::Map(tags) => tags,
+    })
+}
+
+fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(Timestamp::EPOCH);
+    }
+    Timestamp::parse(&text).ok_or_else(|| serde::de::Error::custom("not a time in RFC 3339"))
+}
+
+fn mappings<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<DiskDeviceMapping>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Written {
+        disk_device_mapping: Vec<DiskDeviceMapping>,
+    }
+    Ok(Written::deserialize(deserializer)?.disk_device_mapping)
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn twenty() -> u64 {
+    20
+}
+
+fn forty() -> u64 {
+    40
+}
+
+fn x86_64() -> String {
+    "x86_64".to_owned()
+}
+
+fn own() -> String {
+    "self".to_owned()
+}
+
+fn first_device() -> String {
+    "/dev/xvda".to_owned()
+}
+
+fn system() -> String {
+    "system".to_owned()
+}
+
+fn small_type() -> String {
+    "ecs.c7.large".to_owned()
+}
+
+fn post_paid() -> String {
+    "PostPaid".to_owned()
+}
+
+fn no_spot() -> String {
+    "NoSpot".to_owned()
+}
+
+fn first_zone() -> String {
+    "cn-hangzhou-h".to_owned()
+}
+
+fn keep_charging() -> String {
+    "KeepCharging".to_owned()
+}

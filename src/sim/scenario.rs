@@ -1,0 +1,248 @@
+//! What a world begins with: what exists, what fails, how long things take, the seed.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::ids::{AccountId, RegionId};
+use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::trouble::Trouble;
+
+/// A scenario; everything that is left out is as in the smallest world: one region, one key, no objects, no faults.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Scenario {
+    /// When the world begins.
+    pub start: Timestamp,
+    /// Where everything random comes from.
+    pub seed: u64,
+    /// The account that owns the objects.
+    pub account: AccountId,
+    /// Who the caller is; left out: the account itself.
+    pub arn: Option<String>,
+    /// The keys that the world accepts.
+    pub keys: Vec<Key>,
+    /// The regions that exist.
+    pub regions: Vec<RegionId>,
+    /// How the services behave where the documentation leaves it open.
+    pub settings: Settings,
+    /// How long things take.
+    pub times: Times,
+    /// What goes wrong from the beginning.
+    pub troubles: Vec<Trouble>,
+    /// What exists.
+    pub objects: Objects,
+}
+
+/// An access key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Key {
+    pub id: String,
+    pub secret: String,
+    /// The security token of a temporary key.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// When a temporary key ends.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+    /// Actions that the principal has no permission for.
+    #[serde(default)]
+    pub denied: BTreeSet<String>,
+}
+
+/// How the services behave where the documentation leaves it open.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// What `ImageName` of `DescribeImages` matches.
+    pub image_name_match: NameMatch,
+    /// Whether a refused call binds its `ClientToken` to its parameters.
+    pub refused_binds_token: bool,
+    /// What deleting an image or a snapshot that does not exist answers.
+    pub missing_deletion: MissingDeletion,
+    /// In which order listings come.
+    pub listing_order: ListingOrder,
+    /// The most that one page of a listing with `NextToken` holds.
+    pub page_size_max: usize,
+    /// How many calls are too many.
+    pub throttling: Option<Throttling>,
+}
+
+/// What a name given to a listing matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NameMatch {
+    Substring,
+    Exact,
+}
+
+/// What deleting something that does not exist answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MissingDeletion {
+    NotFound,
+    Ignored,
+}
+
+/// In which order listings come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ListingOrder {
+    NewestFirst,
+    OldestFirst,
+    /// An order that the seed decides, the same for every call.
+    Shuffled,
+}
+
+/// Limits by action, in windows of one minute of the clock.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Throttling {
+    /// Calls of one action that a minute allows.
+    pub per_minute: u64,
+    /// 400: `Throttling.User`; 429: `Throttling` with `x-acs-retry-after`.
+    #[serde(default = "bad_request")]
+    pub status: u16,
+}
+
+/// How long things take, in seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Times {
+    /// From `CreateImage` to `Available`.
+    pub image_available: u64,
+    /// From `Available` to `Usable`.
+    pub image_usable: u64,
+    /// From `Pending` to `Starting`.
+    pub instance_starting: u64,
+    /// From `Starting` to `Running`.
+    pub instance_running: u64,
+    /// From `Stopping` to `Stopped`.
+    pub instance_stopped: u64,
+    /// From `DeleteInstance` until the instance is gone.
+    pub instance_gone: u64,
+    /// Until a change shows in listings.
+    pub listing_lag: u64,
+    /// How much later still a change of tags shows in tag filters and `ListTagResources`.
+    pub tag_filter_lag: u64,
+}
+
+/// What exists.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Objects {
+    pub images: Vec<Image>,
+    pub instances: Vec<Instance>,
+    pub snapshots: Vec<Snapshot>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            start: Timestamp::parse("2026-11-21T02:00:00Z").expect("a time in RFC 3339"),
+            seed: 1,
+            account: AccountId::new("1000000000000001"),
+            arn: None,
+            keys: vec![Key {
+                id: "LTAI-simulated".to_owned(),
+                secret: "simulated-secret-of-no-account".to_owned(),
+                token: None,
+                expires: None,
+                denied: BTreeSet::new(),
+            }],
+            regions: vec![RegionId::new("cn-hangzhou")],
+            settings: Settings::default(),
+            times: Times::default(),
+            troubles: Vec::new(),
+            objects: Objects::default(),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            image_name_match: NameMatch::Substring,
+            refused_binds_token: false,
+            missing_deletion: MissingDeletion::NotFound,
+            listing_order: ListingOrder::NewestFirst,
+            page_size_max: 100,
+            throttling: None,
+        }
+    }
+}
+
+/// ASSUMED: round numbers of the right size; the documentation gives none.
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            image_available: 300,
+            image_usable: 20,
+            instance_starting: 5,
+            instance_running: 20,
+            instance_stopped: 15,
+            instance_gone: 20,
+            listing_lag: 0,
+            tag_filter_lag: 0,
+        }
+    }
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+impl Scenario {
+    /// Reads a scenario and says the first thing that is wrong with it.
+    pub fn from_value(value: Value) -> Result<Self, String> {
+        let scenario: Self = serde_json::from_value(value).map_err(|it| it.to_string())?;
+        let number = scenario.account.as_str();
+        if number.is_empty() || !number.bytes().all(|it| it.is_ascii_digit()) {
+            return Err(format!("account is {number:?}, it must be digits"));
+        }
+        if scenario.regions.is_empty() || scenario.keys.is_empty() {
+            return Err("regions and keys must not be empty".to_owned());
+        }
+        scenario.check(&scenario.objects)?;
+        Ok(scenario)
+    }
+
+    /// Says the first thing that is wrong with objects that are to exist in this world.
+    pub(crate) fn check(&self, objects: &Objects) -> Result<(), String> {
+        let images = objects
+            .images
+            .iter()
+            .map(|it| (it.image_id.as_str(), &it.region_id));
+        let instances = objects
+            .instances
+            .iter()
+            .map(|it| (it.instance_id.as_str(), &it.region_id));
+        let snapshots = objects
+            .snapshots
+            .iter()
+            .map(|it| (it.snapshot_id.as_str(), &it.region_id));
+        let mut seen = BTreeSet::new();
+        for (id, region) in images.chain(instances).chain(snapshots) {
+            if !seen.insert(id) {
+                return Err(format!("{id} is there twice"));
+            }
+            if let Some(region) = region
+                && !self.regions.contains(region)
+            {
+                return Err(format!(
+                    "{id} is in {region}, which is not among the regions"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The past that a demonstration begins with: a factory that has run for months without anybody looking.
+    pub fn default_past() -> Self {
+        let value = serde_json::from_str(include_str!("default.json")).expect("the file is JSON");
+        Self::from_value(value).expect("the file is a scenario")
+    }
+}

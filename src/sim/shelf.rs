@@ -1,0 +1,98 @@
+//! Objects together with all that they ever were: a listing that lags shows an earlier version.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+
+/// What all objects have.
+pub(crate) trait Object: Clone {
+    /// Never changes.
+    fn id(&self) -> &str;
+    fn created(&self) -> Timestamp;
+    fn tags(&self) -> &BTreeMap<String, String>;
+}
+
+/// Objects of one sort by id, with their versions.
+#[derive(Clone, Debug)]
+pub(crate) struct Shelf<T> {
+    versions: BTreeMap<String, Vec<Version<T>>>,
+}
+
+/// What an object was from a time on; none: it did not exist.
+#[derive(Clone, Debug)]
+struct Version<T> {
+    since: Timestamp,
+    value: Option<T>,
+}
+
+impl<T: Object> Shelf<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            versions: BTreeMap::new(),
+        }
+    }
+
+    /// The object as it is.
+    pub(crate) fn get(&self, id: &str) -> Option<&T> {
+        self.versions.get(id)?.last()?.value.as_ref()
+    }
+
+    /// The object as it was.
+    pub(crate) fn get_at(&self, id: &str, at: Timestamp) -> Option<&T> {
+        let versions = self.versions.get(id)?;
+        versions
+            .iter()
+            .rev()
+            .find(|it| it.since <= at)?
+            .value
+            .as_ref()
+    }
+
+    /// All objects as they are, sorted by id.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
+        self.versions.keys().filter_map(|id| self.get(id))
+    }
+
+    /// All objects as they were, sorted by id.
+    pub(crate) fn all_at(&self, at: Timestamp) -> impl Iterator<Item = &T> {
+        self.versions
+            .keys()
+            .filter_map(move |id| self.get_at(id, at))
+    }
+
+    /// Whether an object has or ever had this id.
+    pub(crate) fn has_known(&self, id: &str) -> bool {
+        self.versions.contains_key(id)
+    }
+
+    pub(crate) fn put(&mut self, at: Timestamp, value: T) {
+        let id = value.id().to_owned();
+        self.version(id, at, Some(value));
+    }
+
+    /// Changes an object that exists, and says what it has become.
+    pub(crate) fn change(
+        &mut self,
+        at: Timestamp,
+        id: &str,
+        change: impl FnOnce(&mut T),
+    ) -> Option<&T> {
+        let mut value = self.get(id)?.clone();
+        change(&mut value);
+        self.version(id.to_owned(), at, Some(value));
+        self.get(id)
+    }
+
+    pub(crate) fn remove(&mut self, at: Timestamp, id: &str) -> Option<T> {
+        let value = self.get(id)?.clone();
+        self.version(id.to_owned(), at, None);
+        Some(value)
+    }
+
+    fn version(&mut self, id: String, since: Timestamp, value: Option<T>) {
+        self.versions
+            .entry(id)
+            .or_default()
+            .push(Version { since, value });
+    }
+}
