@@ -1,0 +1,36 @@
+//! `check`: are the state files valid?
+
+use serde_json::json;
+
+use crate::engine::load;
+use crate::kinds::KINDS;
+
+use super::arguments::{Form, Global};
+use super::output::{self, Failure, Output};
+use super::settings;
+
+pub(super) fn check(global: &Global, output: Output) -> Result<u8, Failure> {
+    let folder = settings::state_folder(global);
+    match (load(&folder, KINDS), output.form) {
+        (Ok(inventory), Form::Text) => {
+            let count = inventory.resources.len();
+            let noun = if count == 1 { "resource" } else { "resources" };
+            output::print(&format!("{count} {noun} in {}: valid\n", folder.display()));
+            Ok(0)
+        }
+        (Ok(inventory), Form::Json) => {
+            let ids: Vec<_> = inventory.resources.keys().collect();
+            output::print_json(
+                &json!({"formatVersion": 1, "valid": true, "resources": ids, "findings": []}),
+            );
+            Ok(0)
+        }
+        (Err(findings), Form::Json) => {
+            output::print_json(
+                &json!({"formatVersion": 1, "valid": false, "resources": [], "findings": findings}),
+            );
+            Ok(65)
+        }
+        (Err(findings), Form::Text) => Err(Failure::invalid(&findings)),
+    }
+}

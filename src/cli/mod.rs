@@ -1,0 +1,65 @@
+//! The command line: one file a command; what they share is said here.
+
+mod arguments;
+mod check;
+mod cloud;
+mod image_id;
+mod output;
+mod plan;
+mod run;
+mod schema;
+mod session;
+mod settings;
+mod show;
+mod simulate;
+mod status;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use output::{Failure, Output};
+
+/// Runs the program as the command line says.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { 64 } else { 0 };
+            // Nothing can be done about a terminal that is gone.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    telemetry::start(&arguments.global);
+    let output = Output::of(&arguments.global);
+    match dispatch(&arguments, output) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::complain(&failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        None if arguments.once => run::run(global, arguments.wait, output),
+        None => Err(Failure::usage(
+            "say what to do: `reconcile --once` makes one pass, `reconcile plan` shows it, `reconcile --help` shows all commands",
+        )),
+        Some(_) if arguments.once => Err(Failure::usage(
+            "`--once` is a command of its own: leave out the other one",
+        )),
+        Some(Command::Plan) => plan::plan(global, output),
+        Some(Command::Check) => check::check(global, output),
+        Some(Command::Show(selection)) => show::show(global, selection, output),
+        Some(Command::Status(selection)) => status::status(global, selection, output),
+        Some(Command::ImageId(wanted)) => image_id::image_id(global, wanted, output),
+        Some(Command::Schema(kind)) => schema::schema(kind, output),
+        Some(Command::Simulate(options)) => simulate::simulate(options, output),
+    }
+}

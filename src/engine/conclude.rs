@@ -1,0 +1,135 @@
+//! How each resource is at the end of a pass.
+
+use std::collections::BTreeMap;
+
+use crate::fault::Fault;
+use crate::ids::ResourceId;
+use crate::plan::Health;
+use crate::report::{self, Action, Outcome, Resource};
+use crate::status::{self, Open, conditions};
+
+use super::apply::refused;
+use super::look::{Look, Planned};
+use super::run::Run;
+use super::state::State;
+
+/// Concludes from the last look and what was done before it; what is said goes into the record.
+pub(super) fn conclude(
+    run: &Run<'_>,
+    state: &mut State,
+    look: &Look,
+    actions: &[Action],
+) -> BTreeMap<ResourceId, Resource> {
+    let mut concluded = BTreeMap::new();
+    for (id, planned) in &look.resources {
+        let Some(declared) = run.inventory.resources.get(id) else {
+            continue;
+        };
+        let (resource_state, outcome, outputs) = match planned {
+            Err(fault) => (
+                report::State::Unseen(fault.clone()),
+                status::Outcome::Unseen(fault),
+                BTreeMap::new(),
+            ),
+            Ok(planned) => {
+                let refused = refused(run, state, declared.as_ref(), planned);
+                let suspended = declared.policy().suspend.as_ref();
+                let open = open(suspended, planned, failed(state, id, actions), &refused);
+                let outcome = status::Outcome::Seen {
+                    health: &planned.plan.health,
+                    notices: &planned.plan.notices,
+                    open: open.clone(),
+                };
+                (
+                    seen_state(&planned.plan.health, open.as_ref()),
+                    outcome,
+                    planned.outputs.clone(),
+                )
+            }
+        };
+        let entry = state.record.resources.entry(id.clone()).or_default();
+        entry.conditions = conditions(&entry.conditions, &outcome, look.now);
+        concluded.insert(
+            id.clone(),
+            Resource {
+                state: resource_state,
+                conditions: entry.conditions.clone(),
+                outputs,
+            },
+        );
+    }
+    state
+        .record
+        .resources
+        .retain(|id, _| concluded.contains_key(id));
+    state.record.passed_at = Some(look.now);
+    concluded
+}
+
+fn open(
+    suspended: Option<&String>,
+    planned: &Planned,
+    failed: Option<&Fault>,
+    refused: &BTreeMap<String, String>,
+) -> Option<Open> {
+    let steps = &planned.plan.steps;
+    if let (Some(reason), false) = (suspended, steps.is_empty()) {
+        return Some(Open::Suspended(steps.len(), reason.clone()));
+    }
+    if let (Some(fault), false) = (failed, steps.is_empty()) {
+        return Some(Open::Failed(fault.clone()));
+    }
+    let is_free = |group: Option<&String>| group.is_none_or(|it| !refused.contains_key(it));
+    if steps.iter().any(|it| is_free(it.group.as_ref())) {
+        return Some(Open::Steps(steps.len()));
+    }
+    if let Some(message) = refused.values().next() {
+        return Some(Open::Refused(message.clone()));
+    }
+    let unknown = planned.plan.unknown.first()?;
+    Some(Open::Unknown(format!(
+        "{}: {}",
+        unknown.object, unknown.reason
+    )))
+}
+
+/// The first step of a resource that failed in this pass.
+fn failed<'a>(state: &State, id: &ResourceId, actions: &'a [Action]) -> Option<&'a Fault> {
+    let mut mine = actions
+        .iter()
+        .filter(|it| it.pass == state.pass && it.resource == *id);
+    mine.find_map(|it| match &it.result {
+        Outcome::Failed(fault) => Some(fault),
+        Outcome::Planned
+        | Outcome::Done
+        | Outcome::AlreadyDone
+        | Outcome::Stale(_)
+        | Outcome::Refused(_) => None,
+    })
+}
+
+fn seen_state(health: &Health, open: Option<&Open>) -> report::State {
+    match (health, open) {
+        (Health::Stuck(_), _) => report::State::Stalled,
+        (_, Some(Open::Refused(_))) => report::State::Refused,
+        (_, Some(Open::Suspended(..))) => report::State::Suspended,
+        (_, Some(Open::Failed(fault))) if fault.class.is_final() => report::State::Stalled,
+        (_, Some(Open::Steps(_) | Open::Failed(_))) | (Health::Working(_), _) => {
+            report::State::Working
+        }
+        (Health::Ready, Some(Open::Unknown(_))) => report::State::FactUnknown,
+        (Health::Ready, None) => report::State::Ready,
+    }
+}
+
+/// Whether waiting for a resource is over: it is as declared, or only a person can change that.
+pub(super) fn is_over(resource: &Resource) -> bool {
+    match &resource.state {
+        report::State::Ready
+        | report::State::Suspended
+        | report::State::Stalled
+        | report::State::Refused => true,
+        report::State::Working | report::State::FactUnknown => false,
+        report::State::Unseen(fault) => fault.class.is_final(),
+    }
+}

@@ -1,0 +1,184 @@
+//! One look at everything: what was seen of each resource, and what is to be done about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+use crate::ids::{ResourceId, Token};
+use crate::kind::{AnyOp, AnyResource, AnySeen, Context, Outputs};
+use crate::plan::{Health, Plan, Verb, Why};
+use crate::providers::Clients;
+use crate::store::record::Record;
+
+use super::load::Inventory;
+
+/// How many resources are looked at side by side.
+const SIDE_BY_SIDE_MAX: usize = 8;
+
+/// What was seen and planned, of all resources, at one time.
+#[must_use]
+#[derive(Debug)]
+pub struct Look {
+    /// The cloud's time.
+    pub now: Timestamp,
+    /// By resource; a fault where it could not be looked at.
+    pub resources: BTreeMap<ResourceId, Result<Planned, Fault>>,
+}
+
+/// What was planned for one resource.
+#[derive(Debug)]
+pub struct Planned {
+    /// What is to be done.
+    pub plan: Plan<Box<dyn AnyOp>>,
+    /// What others may use of it.
+    pub outputs: Outputs,
+}
+
+/// The token of an effect: the same resource and effect give the same one for ever.
+pub(super) fn token(resource: &ResourceId, op: &dyn AnyOp) -> Token {
+    let mut hash = Sha256::new();
+    hash.update(resource.to_string());
+    hash.update([0]);
+    hash.update(op.content().to_string());
+    let hex: Vec<String> = hash
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|it| format!("{it:02x}"))
+        .collect();
+    Token::new(&hex.concat())
+}
+
+/// Looks at every resource, each after all that it needs.
+pub(super) async fn look(inventory: &Inventory, clients: &Clients, record: &Record) -> Look {
+    clients.forget();
+    let mut seen: BTreeMap<ResourceId, Result<Box<dyn AnySeen>, Fault>> = BTreeMap::new();
+    let nothing = BTreeMap::new();
+    for wave in &inventory.waves {
+        let observe = |id: &ResourceId| {
+            let resource = &inventory.resources[id];
+            let failed_need = failed_need(resource.as_ref(), &seen);
+            let remembered = record
+                .resources
+                .get(id)
+                .map_or(&nothing, |it| &it.remembered);
+            let context = Context {
+                clients,
+                resources: &inventory.resources,
+                remembered,
+            };
+            let id = id.clone();
+            async move {
+                match failed_need {
+                    Some(fault) => (id, Err(fault)),
+                    None => (id, resource.observe(context).await),
+                }
+            }
+        };
+        let looks: Vec<_> = wave.iter().map(observe).collect();
+        let found: Vec<_> = stream::iter(looks)
+            .buffered(SIDE_BY_SIDE_MAX)
+            .collect()
+            .await;
+        seen.extend(found);
+    }
+    let now = clients.now();
+    let contested = contested(&seen);
+    let mut resources: BTreeMap<ResourceId, Result<Planned, Fault>> = BTreeMap::new();
+    for (id, seen) in seen {
+        let planned = seen.map(|seen| Planned {
+            plan: match contested.get(&id) {
+                Some(message) => Plan::idle(Health::Stuck(Why::new("Contested", message))),
+                None => seen.plan(now),
+            },
+            outputs: seen.outputs(),
+        });
+        resources.insert(id, planned);
+    }
+    hold_creations(inventory, &mut resources);
+    Look { now, resources }
+}
+
+/// What cannot be looked at stops all that refers to it: it may be another account.
+fn failed_need(
+    resource: &dyn AnyResource,
+    seen: &BTreeMap<ResourceId, Result<Box<dyn AnySeen>, Fault>>,
+) -> Option<Fault> {
+    let needs = resource.needs();
+    let failed = |need: &crate::kind::Need| seen.get(&need.id)?.as_ref().err();
+    let (need, fault) = needs.iter().find_map(|it| Some((it, failed(it)?)))?;
+    Some(Fault {
+        doing: "look at it".to_owned(),
+        message: format!("it needs {}, which is unknown", need.id),
+        code: None,
+        status: None,
+        hint: None,
+        subject: None,
+        ..fault.clone()
+    })
+}
+
+/// A need that is stuck blocks creations that use it, never removals.
+fn hold_creations(
+    inventory: &Inventory,
+    resources: &mut BTreeMap<ResourceId, Result<Planned, Fault>>,
+) {
+    let is_stuck = |planned: &Result<Planned, Fault>| {
+        planned
+            .as_ref()
+            .is_ok_and(|it| matches!(it.plan.health, Health::Stuck(_)))
+    };
+    let stuck: BTreeSet<ResourceId> = resources
+        .iter()
+        .filter(|(_, it)| is_stuck(it))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for (id, planned) in resources {
+        let (Ok(planned), Some(resource)) = (planned, inventory.resources.get(id)) else {
+            continue;
+        };
+        let Some(need) = resource
+            .needs()
+            .into_iter()
+            .find(|it| stuck.contains(&it.id))
+        else {
+            continue;
+        };
+        let before = planned.plan.steps.len();
+        planned.plan.steps.retain(|it| it.op.verb() != Verb::Create);
+        if planned.plan.steps.len() < before {
+            let message = format!("{} is stalled; nothing is created until it is not", need.id);
+            planned
+                .plan
+                .worsen(Health::Working(Why::new("NeedStalled", message)));
+        }
+    }
+}
+
+/// Resources that claim an object which another one claims too, with what a person reads.
+fn contested(
+    seen: &BTreeMap<ResourceId, Result<Box<dyn AnySeen>, Fault>>,
+) -> BTreeMap<ResourceId, String> {
+    let mut claimants: BTreeMap<String, Vec<&ResourceId>> = BTreeMap::new();
+    for (id, seen) in seen {
+        for claim in seen.iter().flat_map(|it| it.claims()) {
+            claimants.entry(claim).or_default().push(id);
+        }
+    }
+    let mut contested = BTreeMap::new();
+    for (object, ids) in claimants.into_iter().filter(|(_, ids)| ids.len() > 1) {
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        for id in ids {
+            contested.entry(id.clone()).or_insert_with(|| {
+                format!(
+                    "{object} is claimed by {}; nothing is done by either",
+                    names.join(" and ")
+                )
+            });
+        }
+    }
+    contested
+}

@@ -1,0 +1,137 @@
+//! What a run carries from pass to pass, in memory and on disk.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::ids::{ResourceId, Token};
+use crate::kind::AnyOp;
+use crate::plan::{Step, Verb};
+use crate::store::folder::Folder;
+use crate::store::journal::{Intent, Journal};
+use crate::store::record::Record;
+
+use super::guard::Ledger;
+use super::look::{Look, token};
+
+/// How long an effect may take to show in a listing before it is tried again.
+const VISIBLE_AFTER: Duration = Duration::from_secs(120);
+
+/// What a run carries from pass to pass.
+#[derive(Debug)]
+pub struct State {
+    /// The number of the pass, from 1.
+    pub pass: u32,
+    /// What was said and remembered.
+    pub record: Record,
+    /// What was deleted so far.
+    pub ledger: Ledger,
+    disk: Option<Disk>,
+    now: Timestamp,
+}
+
+#[derive(Debug)]
+struct Disk {
+    folder: PathBuf,
+    journal: Journal,
+}
+
+impl State {
+    /// The state of a run that writes nothing to disk.
+    pub fn unkept(record: Record) -> Self {
+        Self {
+            pass: 1,
+            record,
+            ledger: Ledger::new(),
+            disk: None,
+            now: Timestamp::EPOCH,
+        }
+    }
+
+    /// The state that a status directory holds.
+    pub fn kept_in(folder: &Folder) -> io::Result<Self> {
+        let journal = Journal::open(folder.path())?;
+        let disk = Disk {
+            folder: folder.path().to_owned(),
+            journal,
+        };
+        Ok(Self {
+            disk: Some(disk),
+            ..Self::unkept(Record::read(folder.path()))
+        })
+    }
+
+    /// Takes in a fresh look: closes what it shows to be over, and remembers what its plans ask for. What is to be
+    /// forgotten is forgotten on disk before anything is done.
+    pub fn settle(&mut self, look: &Look) -> io::Result<()> {
+        self.now = look.now;
+        let mut has_forgotten = false;
+        for (id, planned) in &look.resources {
+            let Ok(planned) = planned else { continue };
+            let steps = planned.plan.steps.iter();
+            let tokens: BTreeSet<Token> = steps.map(|it| token(id, it.op.as_ref())).collect();
+            if let Some(disk) = &mut self.disk {
+                disk.journal.settle(id, &tokens)?;
+            }
+            let entry = self.record.resources.entry(id.clone()).or_default();
+            for (what, when) in &planned.plan.remember {
+                match when {
+                    Some(when) => {
+                        entry.remembered.insert((*what).to_owned(), *when);
+                    }
+                    None => has_forgotten |= entry.remembered.remove(*what).is_some(),
+                }
+            }
+        }
+        if has_forgotten { self.save() } else { Ok(()) }
+    }
+
+    /// Writes the record, where there is a place for it.
+    pub fn save(&self) -> io::Result<()> {
+        match &self.disk {
+            Some(disk) => self.record.write(&disk.folder),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts an intent on disk.
+    pub fn begin(&mut self, intent: Intent) -> io::Result<()> {
+        match &mut self.disk {
+            Some(disk) => disk.journal.begin(intent),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an effect was begun before and not seen to be done.
+    pub fn was_begun(&self, token: &Token) -> bool {
+        self.intent(token).is_some()
+    }
+
+    /// Whether an effect was done so lately that the listings may not show it yet.
+    pub fn is_settling(&self, token: &Token) -> bool {
+        let done = self.intent(token).and_then(|it| it.done_at);
+        done.is_some_and(|done| self.now.since(done) < VISIBLE_AFTER)
+    }
+
+    fn intent(&self, token: &Token) -> Option<&Intent> {
+        self.disk.as_ref()?.journal.find(token)
+    }
+
+    /// Notes an effect that was done: the next look may not show it yet, and the guards count it.
+    pub fn note(
+        &mut self,
+        token: &Token,
+        id: &ResourceId,
+        step: &Step<Box<dyn AnyOp>>,
+    ) -> io::Result<()> {
+        if let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) {
+            *self.ledger.entry((id.clone(), group.clone())).or_default() += 1;
+        }
+        match &mut self.disk {
+            Some(disk) => disk.journal.done(token, self.now),
+            None => Ok(()),
+        }
+    }
+}

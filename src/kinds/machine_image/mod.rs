@@ -1,0 +1,94 @@
+//! `MachineImage`: a line of custom images per architecture, named by a prefix, and how many of them are kept.
+
+mod names;
+mod op;
+mod plan;
+mod retention;
+mod seen;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+use crate::ids::{ImageId, ResourceId};
+use crate::kind::{Context, Kind, Need, Outputs};
+use crate::kinds::aliyun_region::AliyunRegion;
+use crate::plan::Plan;
+use crate::providers::aliyun;
+use crate::resource::{Problem, Resource};
+
+pub use spec::{Adopt, Architecture, Spec};
+
+/// The kind.
+#[derive(Debug)]
+pub struct MachineImage;
+
+impl Kind for MachineImage {
+    const NAME: &'static str = "MachineImage";
+    type Spec = Spec;
+    type Seen = seen::Seen;
+    type Op = op::Op;
+
+    fn validate(spec: &Spec) -> Vec<Problem> {
+        spec::validate(spec)
+    }
+
+    fn needs(spec: &Spec) -> Vec<Need> {
+        let id = ResourceId::new(AliyunRegion::NAME, spec.region_ref.as_str());
+        vec![Need {
+            field: "spec.regionRef",
+            id,
+        }]
+    }
+
+    async fn observe(
+        resource: &Resource<Spec>,
+        context: &Context<'_>,
+    ) -> Result<seen::Seen, Fault> {
+        seen::observe(resource, context).await
+    }
+
+    fn outputs(resource: &Resource<Spec>, seen: &seen::Seen) -> Outputs {
+        let served = |architecture: &Architecture| {
+            let image = names::serving(resource, seen, *architecture)?;
+            Some((architecture.to_string(), image.id.to_string()))
+        };
+        resource
+            .spec
+            .architectures
+            .iter()
+            .filter_map(served)
+            .collect()
+    }
+
+    fn claims(resource: &Resource<Spec>, seen: &seen::Seen) -> BTreeSet<String> {
+        let claim = |architecture: &Architecture| {
+            let name = names::latest(&resource.spec, *architecture);
+            format!("image name {name} in {}", seen.home.place)
+        };
+        resource.spec.architectures.iter().map(claim).collect()
+    }
+
+    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
+        plan::plan(resource, seen)
+    }
+}
+
+/// The newest Available one of some images, of one architecture where that matters.
+pub fn newest_available(
+    images: &[aliyun::Image],
+    architecture: Option<Architecture>,
+) -> Option<ImageId> {
+    let images = images.iter().map(seen::image);
+    let is_wanted = |it: &seen::Image| {
+        it.phase == seen::Phase::Available
+            && (architecture.is_none() || it.architecture == architecture)
+    };
+    images
+        .filter(is_wanted)
+        .max_by_key(|it| (it.created, it.id.clone()))
+        .map(|it| it.id)
+}

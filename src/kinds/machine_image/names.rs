@@ -1,0 +1,135 @@
+//! Which image each name of a line belongs to.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::kinds::tags::Owner;
+use crate::resource::Resource;
+
+use super::seen::{Image, Phase, Seen};
+use super::spec::{Adopt, Architecture, Spec};
+
+/// The name that consumers look up.
+pub(super) fn latest(spec: &Spec, architecture: Architecture) -> String {
+    format!("{}-{architecture}-latest", spec.name_prefix)
+}
+
+/// Whether `name` is exactly `<prefix>-<arch>-YYYYMMDDHHMM`.
+pub(super) fn is_dated(spec: &Spec, architecture: Architecture, name: &str) -> bool {
+    let rest = name.strip_prefix(&format!("{}-{architecture}-", spec.name_prefix));
+    rest.is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_digit()))
+}
+
+/// The dated name of an image: the minute of its creation, or the next one that is free in `taken`.
+/// An image that does not say when it was created is dated to the start of 1970.
+pub(super) fn free_dated(
+    spec: &Spec,
+    architecture: Architecture,
+    image: &Image,
+    taken: &BTreeSet<String>,
+) -> String {
+    let mut minute = image.created.unwrap_or(Timestamp::EPOCH);
+    loop {
+        let name = format!(
+            "{}-{architecture}-{}",
+            spec.name_prefix,
+            minute.minute_digits()
+        );
+        if !taken.contains(&name) {
+            return name;
+        }
+        minute = minute.plus(Duration::from_secs(60));
+    }
+}
+
+/// Our images of one architecture, the newest first; those of unknown age last.
+pub(super) fn ours<'a>(
+    resource: &Resource<Spec>,
+    seen: &'a Seen,
+    architecture: Architecture,
+) -> Vec<&'a Image> {
+    let is_ours = |image: &&Image| {
+        image.architecture == Some(architecture) && image.owner(resource, &seen.home) == Owner::Ours
+    };
+    let mut ours: Vec<&Image> = seen.images.iter().filter(is_ours).collect();
+    ours.sort_by_key(|it| (Reverse(it.created), it.id.clone()));
+    ours
+}
+
+/// Images that nobody owns and that are to become ours, by id.
+pub(super) fn adoptable<'a>(
+    resource: &Resource<Spec>,
+    seen: &'a Seen,
+    architecture: Architecture,
+) -> Vec<&'a Image> {
+    let spec = &resource.spec;
+    match spec.adopt {
+        Adopt::ByTag => return Vec::new(),
+        Adopt::ByNameAndArchitecture => {}
+    }
+    let is_adoptable = |image: &&Image| {
+        image.architecture == Some(architecture)
+            && match image.phase {
+                Phase::Available | Phase::Failed => true,
+                Phase::Making | Phase::Withdrawn => false,
+            }
+            && (image.name == latest(spec, architecture)
+                || is_dated(spec, architecture, &image.name))
+            && image.owner(resource, &seen.home) == Owner::Nobody
+    };
+    let mut adoptable: Vec<&Image> = seen.images.iter().filter(is_adoptable).collect();
+    adoptable.sort_by_key(|it| it.id.clone());
+    adoptable
+}
+
+/// Which image `-latest` should name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target<'a> {
+    /// This one.
+    Image(&'a Image),
+    /// The pinned one, and that is not to be had.
+    PinMissing,
+    /// There is no Available image.
+    None,
+}
+
+/// Picks the image that `-latest` should name: the pinned one, else the newest Available.
+pub(super) fn target<'a>(
+    resource: &Resource<Spec>,
+    seen: &'a Seen,
+    architecture: Architecture,
+) -> Target<'a> {
+    let ours = ours(resource, seen, architecture);
+    let available = |it: &&&Image| it.phase == Phase::Available;
+    if let Some(pin) = resource.spec.pinned() {
+        if let Some(pinned) = ours.iter().find(|it| it.id.as_str() == pin) {
+            return match pinned.phase {
+                Phase::Available => Target::Image(pinned),
+                Phase::Making | Phase::Failed | Phase::Withdrawn => Target::PinMissing,
+            };
+        }
+        // A pin is for the architecture of its image; where no image has that id, for nobody knows which.
+        let pinned = seen.images.iter().find(|it| it.id.as_str() == pin);
+        if pinned.is_none_or(|it| it.architecture == Some(architecture)) {
+            return Target::PinMissing;
+        }
+    }
+    match ours.iter().find(available) {
+        Some(newest) => Target::Image(newest),
+        None => Target::None,
+    }
+}
+
+/// The Available image of ours that `-latest` names now.
+pub(super) fn serving<'a>(
+    resource: &Resource<Spec>,
+    seen: &'a Seen,
+    architecture: Architecture,
+) -> Option<&'a Image> {
+    let name = latest(&resource.spec, architecture);
+    ours(resource, seen, architecture)
+        .into_iter()
+        .find(|it| it.name == name && it.phase == Phase::Available)
+}

@@ -1,0 +1,389 @@
+//! What to do about a line of images: adopt, name, mark, and only when all of that holds, delete the surplus.
+
+use std::collections::BTreeSet;
+
+use crate::kinds::tags::{self, Owner};
+use crate::plan::{Cause, Health, Notice, Plan, Step, Unmanaged, Why, pages};
+use crate::resource::{Goal, Resource};
+
+use super::names::{self, Target};
+use super::op::{Effect, Op, Subject};
+use super::retention;
+use super::seen::{Image, Phase, SWEPT, Seen};
+use super::spec::{Adopt, Architecture, Spec};
+
+pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
+    let mut plan = Plan::idle(Health::Ready);
+    for architecture in &resource.spec.architectures {
+        let line = Line {
+            resource,
+            seen,
+            architecture: *architecture,
+        };
+        plan.groups.insert(line.group(), line.ours().len());
+        match resource.policy.ensure {
+            Goal::Present => line.present(&mut plan),
+            Goal::Absent => line.absent(&mut plan),
+        }
+    }
+    // What puts names right comes before every deletion, of whatever architecture.
+    plan.steps
+        .sort_by_key(|it| it.chain == it.op.subject.object && it.group.is_some());
+    sweep_snapshots(&mut plan, resource, seen);
+    plan.unmanaged = unmanaged(resource, seen);
+    count_listings(&mut plan, seen);
+    plan
+}
+
+/// One architecture of a line.
+struct Line<'a> {
+    resource: &'a Resource<Spec>,
+    seen: &'a Seen,
+    architecture: Architecture,
+}
+
+impl Line<'_> {
+    fn ours(&self) -> Vec<&Image> {
+        names::ours(self.resource, self.seen, self.architecture)
+    }
+
+    fn group(&self) -> String {
+        format!("images {}", self.architecture)
+    }
+
+    fn present(&self, plan: &mut Plan<Op>) {
+        let adoptable = names::adoptable(self.resource, self.seen, self.architecture);
+        for image in &adoptable {
+            let cause = Cause::Upstream("an image of this line that nobody owns".to_owned());
+            self.step(plan, image, Effect::Adopt, cause);
+        }
+        // Nothing else happens to a line in the pass that adopts: a person can still object.
+        if !adoptable.is_empty() {
+            return;
+        }
+        let ours = self.ours();
+        for failed in ours.iter().filter(|it| it.phase == Phase::Failed) {
+            let cause = Cause::Upstream("the image could not be made".to_owned());
+            self.delete(plan, failed, None, &cause);
+        }
+        match names::target(self.resource, self.seen, self.architecture) {
+            Target::Image(target) => self.serve(plan, &ours, target),
+            Target::PinMissing => {
+                let pin = self.resource.spec.pinned().unwrap_or_default();
+                let message = format!(
+                    "spec.latest.imageId names {pin}, which is no Available image of this line"
+                );
+                plan.worsen(Health::Stuck(Why::new("PinMissing", message)));
+            }
+            Target::None => plan.worsen(self.without_image(&ours)),
+        }
+    }
+
+    fn without_image(&self, ours: &[&Image]) -> Health {
+        let prefix = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
+        if ours.iter().any(|it| it.phase == Phase::Making) {
+            return Health::Working(Why::new(
+                "ImageNotAvailable",
+                format!("the image of {prefix} is being made"),
+            ));
+        }
+        Health::Stuck(Why::new(
+            "NoImage",
+            format!("there is no Available image of {prefix}, and nothing builds one"),
+        ))
+    }
+
+    /// Makes `-latest`, the tag `Latest` and the family name `target`; once they do, deletes the surplus.
+    fn serve(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
+        if let Some(health) = self.name_taken(target) {
+            if let Health::Stuck(why) = &health {
+                plan.notices.push(Notice {
+                    kind: "NameTaken",
+                    why: why.clone(),
+                });
+            }
+            plan.worsen(health);
+            return;
+        }
+        let before = plan.steps.len();
+        self.name(plan, ours, target);
+        self.mark(plan, ours, target);
+        if plan.steps.len() > before || plan.steps.iter().any(|it| it.chain == self.chain()) {
+            return;
+        }
+        let verdict = retention::judge(&self.resource.spec, ours, &target.id);
+        plan.notices.extend(verdict.notices);
+        let keep = self.resource.spec.retention.keep;
+        for image in verdict.surplus {
+            let cause = Cause::Clock(format!("retention.keep={keep}"));
+            self.delete(plan, image, Some(target), &cause);
+        }
+    }
+
+    /// Whether the name `-latest` belongs to something that is not ours.
+    fn name_taken(&self, target: &Image) -> Option<Health> {
+        let name = names::latest(&self.resource.spec, self.architecture);
+        let holder = self.seen.images.iter().find(|it| {
+            it.name == name
+                && it.id != target.id
+                && it.owner(self.resource, &self.seen.home) != Owner::Ours
+        })?;
+        let id = &holder.id;
+        Some(
+            match (holder.phase, holder.owner(self.resource, &self.seen.home)) {
+                (Phase::Making, Owner::Nobody) => Health::Working(Why::new(
+                    "ImageNotAvailable",
+                    format!("{id} holds the name {name} and is being made"),
+                )),
+                (Phase::Making | Phase::Available | Phase::Failed | Phase::Withdrawn, _) => {
+                    Health::Stuck(Why::new(
+                        "NameTaken",
+                        format!(
+                            "{id} holds the name {name} and is not ours; rename it, or choose another prefix"
+                        ),
+                    ))
+                }
+            },
+        )
+    }
+
+    fn name(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
+        let spec = &self.resource.spec;
+        let latest = names::latest(spec, self.architecture);
+        let mut taken: BTreeSet<String> =
+            self.seen.images.iter().map(|it| it.name.clone()).collect();
+        for image in ours.iter().filter(|it| it.id != target.id) {
+            let is_named = match image.phase {
+                Phase::Making | Phase::Failed => true,
+                Phase::Available | Phase::Withdrawn => {
+                    names::is_dated(spec, self.architecture, &image.name)
+                }
+            };
+            if is_named {
+                continue;
+            }
+            let to = names::free_dated(spec, self.architecture, image, &taken);
+            taken.insert(to.clone());
+            let cause = if image.name == latest {
+                self.moved(target)
+            } else {
+                Cause::Drift
+            };
+            self.step(plan, image, Effect::Rename { to, family: None }, cause);
+        }
+        let family = spec.family(self.architecture);
+        if target.name != latest {
+            let rename = Effect::Rename {
+                to: latest,
+                family: Some(family),
+            };
+            self.step(plan, target, rename, self.moved(target));
+        } else if target.family.as_ref() != Some(&family) {
+            self.step(plan, target, Effect::Family { to: family }, Cause::Drift);
+        }
+    }
+
+    fn mark(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
+        let is_named = target.name == names::latest(&self.resource.spec, self.architecture);
+        let cause = || {
+            if is_named {
+                Cause::Drift
+            } else {
+                self.moved(target)
+            }
+        };
+        if target.tags.get(tags::LATEST).is_none_or(|it| it != "true") {
+            self.step(plan, target, Effect::Mark, cause());
+        }
+        let family = self.resource.spec.family(self.architecture);
+        for image in ours
+            .iter()
+            .filter(|it| it.id != target.id && it.phase != Phase::Making)
+        {
+            if image.tags.contains_key(tags::LATEST) {
+                self.step(plan, image, Effect::Unmark, cause());
+            }
+            // A lookup by family gives the newest image of it (ECS API reference, DescribeImageFromFamily), so only
+            // those that are newer than what `-latest` names are in its way. That an empty family is removed is not
+            // documented: they go to a family of their own.
+            if image.created >= target.created && image.family.as_ref() == Some(&family) {
+                let to = format!("{family}-retired");
+                self.step(plan, image, Effect::Family { to }, cause());
+            }
+        }
+    }
+
+    fn absent(&self, plan: &mut Plan<Op>) {
+        let latest = names::latest(&self.resource.spec, self.architecture);
+        let mut ours = self.ours();
+        ours.sort_by_key(|it| (it.name == latest, it.created));
+        for image in ours {
+            let kept = retention::kept_because(&self.resource.spec, image);
+            match (image.phase, kept) {
+                (Phase::Making, _) => {
+                    let message = format!("{} is being made; it goes when it is there", image.id);
+                    plan.worsen(Health::Working(Why::new("ImageNotAvailable", message)));
+                }
+                (_, Some((kind @ ("InUse" | "Shared" | "Kept"), because))) => {
+                    let why = Why::new(kind, format!("{} stays: {because}", image.id));
+                    plan.notices.push(Notice {
+                        kind,
+                        why: why.clone(),
+                    });
+                    plan.worsen(Health::Stuck(why));
+                }
+                (Phase::Available | Phase::Failed | Phase::Withdrawn, _) => {
+                    self.delete(plan, image, None, &Cause::File("policy.ensure"));
+                }
+            }
+        }
+    }
+
+    fn moved(&self, target: &Image) -> Cause {
+        if self.resource.spec.pinned() == Some(target.id.as_str()) {
+            Cause::File("spec.latest.imageId")
+        } else {
+            Cause::Upstream(format!("{} is the newest", target.id))
+        }
+    }
+
+    fn chain(&self) -> String {
+        format!("names {}", self.architecture)
+    }
+
+    /// One effect on the names, marks and owner of an image: these are done in their order.
+    fn step(&self, plan: &mut Plan<Op>, image: &Image, effect: Effect, cause: Cause) {
+        let chain = if effect == Effect::Adopt {
+            image.id.to_string()
+        } else {
+            self.chain()
+        };
+        let op = Op {
+            subject: self.subject(image),
+            effect,
+        };
+        plan.steps.push(Step {
+            op,
+            cause,
+            chain,
+            group: None,
+        });
+    }
+
+    fn delete(&self, plan: &mut Plan<Op>, image: &Image, serving: Option<&Image>, cause: &Cause) {
+        // What failed may hold the name that is moved next.
+        let chain = match image.phase {
+            Phase::Failed => self.chain(),
+            Phase::Making | Phase::Available | Phase::Withdrawn => image.id.to_string(),
+        };
+        let mut push = |effect| {
+            plan.steps.push(Step {
+                op: Op {
+                    subject: self.subject(image),
+                    effect,
+                },
+                cause: cause.clone(),
+                chain: chain.clone(),
+                group: Some(self.group()),
+            });
+        };
+        if self.resource.spec.retention.delete_snapshots && !image.snapshots.is_empty() {
+            push(Effect::Orphan {
+                snapshots: image.snapshots.clone(),
+            });
+        }
+        push(Effect::Delete {
+            size_gib: image.size_gib,
+            created: image.created,
+            serving: serving.map(|it| it.id.clone()),
+        });
+        // Whatever becomes of this pass, the next one looks for what the image leaves behind.
+        plan.remember.insert(SWEPT, None);
+    }
+
+    fn subject(&self, image: &Image) -> Subject {
+        Subject {
+            place: self.seen.home.place.clone(),
+            scope: self.seen.home.scope.clone(),
+            owner: self.resource.id.clone(),
+            object: image.id.to_string(),
+            name: image.name.clone(),
+        }
+    }
+}
+
+fn sweep_snapshots(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen) {
+    let orphans = retention::orphans(resource, seen);
+    for (snapshot, image) in &orphans {
+        plan.steps.push(Step {
+            op: Op {
+                subject: Subject {
+                    place: seen.home.place.clone(),
+                    scope: seen.home.scope.clone(),
+                    owner: resource.id.clone(),
+                    object: snapshot.id.to_string(),
+                    name: String::new(),
+                },
+                effect: Effect::DeleteSnapshot {
+                    image: (*image).to_owned(),
+                },
+            },
+            cause: Cause::Upstream(format!("image {image} is gone")),
+            chain: snapshot.id.to_string(),
+            group: None,
+        });
+    }
+    let is_clean = seen.snapshots.is_some() && orphans.is_empty();
+    if is_clean && !plan.remember.contains_key(SWEPT) {
+        plan.remember.insert(SWEPT, Some(seen.at));
+    }
+}
+
+/// Images that look like ours and are left alone.
+fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
+    let prefix = format!("{}-", resource.spec.name_prefix);
+    let is_adoptable = |image: &Image| {
+        let line = |it: &Architecture| names::adoptable(resource, seen, *it);
+        resource
+            .spec
+            .architectures
+            .iter()
+            .any(|it| line(it).iter().any(|it| it.id == image.id))
+    };
+    let unmanaged = |image: &Image| {
+        let reason = match image.owner(resource, &seen.home) {
+            Owner::Ours => return None,
+            Owner::Scope(scope) => format!("it belongs to scope {scope}"),
+            Owner::Resource(owner) => format!("it belongs to {owner}"),
+            Owner::Nobody if is_adoptable(image) => return None,
+            Owner::Nobody => match (image.phase, resource.spec.adopt) {
+                (Phase::Making, _) => "it is being made".to_owned(),
+                (_, Adopt::ByTag) => "nobody owns it, and spec.adopt is ByTag".to_owned(),
+                (_, Adopt::ByNameAndArchitecture) => {
+                    "its name or architecture is not exactly one of this line".to_owned()
+                }
+            },
+        };
+        Some(Unmanaged {
+            kind: "image",
+            object: image.id.to_string(),
+            name: image.name.clone(),
+            reason,
+        })
+    };
+    let alike = seen.images.iter().filter(|it| it.name.starts_with(&prefix));
+    let mut unmanaged: Vec<Unmanaged> = alike.filter_map(unmanaged).collect();
+    unmanaged.sort();
+    unmanaged
+}
+
+/// The fewest calls that tell what was seen: pages of 100 (ECS API reference, `DescribeImages`, `DescribeSnapshots`).
+fn count_listings(plan: &mut Plan<Op>, seen: &Seen) {
+    let place = &seen.home.place;
+    plan.listings
+        .insert(format!("ecs {place} images"), pages(seen.images.len()));
+    if let Some(snapshots) = &seen.snapshots {
+        plan.listings
+            .insert(format!("ecs {place} snapshots"), pages(snapshots.len()));
+    }
+}

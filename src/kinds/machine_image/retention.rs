@@ -1,0 +1,94 @@
+//! Which images of a line are more than are kept.
+
+use crate::ids::ImageId;
+use crate::kinds::tags;
+use crate::plan::{Notice, Why};
+use crate::resource::Resource;
+
+use super::seen::{Image, Phase, Seen, Snapshot};
+use super::spec::Spec;
+
+/// What retention says of the Available images of one architecture.
+#[derive(Debug)]
+pub(super) struct Verdict<'a> {
+    /// To be deleted, the oldest first.
+    pub surplus: Vec<&'a Image>,
+    /// Kept beyond the number, and why.
+    pub notices: Vec<Notice>,
+}
+
+/// Judges our images, which come newest first. `serving` is the one that `-latest` names.
+pub(super) fn judge<'a>(spec: &Spec, ours: &[&'a Image], serving: &ImageId) -> Verdict<'a> {
+    let others = ours
+        .iter()
+        .filter(|it| it.phase == Phase::Available && it.id != *serving);
+    let keep = usize::try_from(spec.retention.keep).unwrap_or(usize::MAX);
+    let mut surplus: Vec<&Image> = Vec::new();
+    let mut notices = Vec::new();
+    for image in others.skip(keep - 1) {
+        match kept_because(spec, image) {
+            Some((kind, because)) => {
+                let message = format!(
+                    "{} ({}) is kept beyond keep={keep}: {because}",
+                    image.id, image.name
+                );
+                notices.push(Notice {
+                    kind,
+                    why: Why::new(kind, message),
+                });
+            }
+            None => surplus.push(image),
+        }
+    }
+    surplus.reverse();
+    Verdict { surplus, notices }
+}
+
+/// Why an image is never deleted; none: nothing speaks for it.
+pub(super) fn kept_because(spec: &Spec, image: &Image) -> Option<(&'static str, &'static str)> {
+    if spec
+        .retention
+        .keep_ids
+        .iter()
+        .any(|it| it == image.id.as_str())
+    {
+        return Some(("Kept", "spec.retention.keepIds names it"));
+    }
+    if image.in_use {
+        return Some(("InUse", "an instance uses it"));
+    }
+    if image.shared {
+        return Some(("Shared", "it is shared with other accounts"));
+    }
+    if image.created.is_none() {
+        return Some(("AgeUnknown", "the service does not say when it was created"));
+    }
+    None
+}
+
+/// Snapshots of ours whose image is proven gone; none of them stands behind any image.
+pub(super) fn orphans<'a>(
+    resource: &Resource<Spec>,
+    seen: &'a Seen,
+) -> Vec<(&'a Snapshot, &'a str)> {
+    let is_used = |snapshot: &Snapshot| {
+        seen.images
+            .iter()
+            .any(|it| it.snapshots.contains(&snapshot.id))
+    };
+    let orphan_of = |snapshot: &'a Snapshot| {
+        let owner = tags::owner(&snapshot.tags, &seen.home.scope, &resource.id);
+        let image = snapshot.tags.get(tags::ORPHAN_OF)?;
+        let is_gone = !seen.images.iter().any(|it| it.id.as_str() == image);
+        let is_orphan = owner == tags::Owner::Ours && is_gone && !is_used(snapshot);
+        is_orphan.then_some((snapshot, image.as_str()))
+    };
+    let mut orphans: Vec<(&Snapshot, &str)> = seen
+        .snapshots
+        .iter()
+        .flatten()
+        .filter_map(orphan_of)
+        .collect();
+    orphans.sort_by_key(|(snapshot, _)| snapshot.id.clone());
+    orphans
+}

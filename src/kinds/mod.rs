@@ -1,0 +1,14 @@
+//! What can be declared, one folder a kind.
+
+pub mod tags;
+
+pub mod aliyun_region;
+pub mod machine_image;
+
+use crate::kind::Registration;
+
+/// Every kind, in the order in which help and schema show them.
+pub const KINDS: &[Registration] = &[
+    Registration::of::<aliyun_region::AliyunRegion>(),
+    Registration::of::<machine_image::MachineImage>(),
+];

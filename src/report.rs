@@ -1,0 +1,242 @@
+//! What a run says, as a value, and its two forms: text for people, JSON for programs. Pure.
+
+mod json;
+mod text;
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+use crate::fault::{Class, Fault};
+use crate::ids::{ResourceId, Token};
+use crate::plan::{UnknownObject, Unmanaged, Verb};
+use crate::status::{Condition, Truth};
+
+pub use text::Style;
+
+/// What a run, or a plan, says.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct Report {
+    /// When it began, by the local clock.
+    pub started_at: Option<Timestamp>,
+    /// When the resources were last seen, by the cloud's clock.
+    pub seen_at: Option<Timestamp>,
+    /// The resources, as last seen.
+    pub resources: BTreeMap<ResourceId, Resource>,
+    /// Everything that was done, or is to be.
+    pub actions: Vec<Action>,
+    /// Objects about which a fact was missing at the end.
+    pub unknown: Vec<(ResourceId, UnknownObject)>,
+    /// Objects that were seen and left alone.
+    pub unmanaged: Vec<Unmanaged>,
+    /// Requests.
+    pub calls: Calls,
+    /// Whether anything was carried out, or only planned.
+    pub applied: bool,
+    /// Whether the time ran out before everything was as declared.
+    pub ran_out: bool,
+}
+
+/// One resource at the end of a run.
+#[derive(Debug)]
+pub struct Resource {
+    /// How it is.
+    pub state: State,
+    /// What is said of it.
+    pub conditions: Vec<Condition>,
+    /// What others may use of it.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// How a resource is at the end of a run, in one word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As declared.
+    Ready,
+    /// On its way.
+    Working,
+    /// Held back by `policy.suspend`.
+    Suspended,
+    /// Somebody must change something.
+    Stalled,
+    /// A guard refused what is left to do.
+    Refused,
+    /// A fact about one of its objects is missing.
+    FactUnknown,
+    /// It could not be looked at.
+    Unseen(Fault),
+}
+
+/// Requests that were sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Those that change nothing.
+    pub reads: u64,
+    /// Those that may change something.
+    pub writes: u64,
+    /// By service.
+    pub by_service: BTreeMap<String, u64>,
+    /// The fewest that could have done it.
+    pub lower_bound: u64,
+}
+
+/// One effect, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// Its token.
+    pub id: Token,
+    /// The pass it belongs to, from 1.
+    pub pass: u32,
+    /// The resource that wants it.
+    pub resource: ResourceId,
+    /// What it does to its object.
+    pub verb: Verb,
+    /// Its object; none before creation.
+    pub object: Option<String>,
+    /// What changes.
+    pub summary: String,
+    /// Why.
+    pub cause: Cause,
+    /// What became of it.
+    pub result: Outcome,
+}
+
+/// Why an effect is wanted, with the place in the files where there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// One of `file`, `drift`, `clock`, `upstream`, `resume`.
+    pub kind: &'static str,
+    /// The file and line that ask for it; none: no line of a file does.
+    pub at: Option<(String, usize)>,
+    /// The rule, or what moved; may be empty.
+    pub detail: String,
+}
+
+/// What became of an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is still to be done.
+    Planned,
+    /// It was done.
+    Done,
+    /// It had been done already.
+    AlreadyDone,
+    /// The world had moved on; how.
+    Stale(String),
+    /// It failed.
+    Failed(Fault),
+    /// A guard refused it; what it said.
+    Refused(String),
+}
+
+impl Report {
+    /// Whether no fact was unknown.
+    pub fn is_complete(&self) -> bool {
+        let is_known = |it: &Resource| !matches!(it.state, State::Unseen(_) | State::FactUnknown);
+        self.unknown.is_empty() && self.resources.values().all(is_known)
+    }
+
+    /// Whether nothing is planned, under way, stalled, refused or unknown.
+    pub fn is_converged(&self) -> bool {
+        self.unknown.is_empty() && self.resources.values().all(|it| it.state == State::Ready)
+    }
+
+    /// The exit code, by the first rule of the table that applies.
+    pub fn exit_code(&self) -> u8 {
+        let faults = || self.resources.values().filter_map(Resource::fault);
+        let failed = || self.last_pass().filter_map(Action::fault);
+        let has = |class: &Class| faults().chain(failed()).any(|it| it.class == *class);
+        let is_refused = |it: &Resource| it.fault().is_some_and(|it| it.class == Class::Denied);
+        let any = |is: fn(&State) -> bool| self.resources.values().any(|it| is(&it.state));
+        if has(&Class::Bug) {
+            return 70;
+        }
+        if faults().any(|it| it.class == Class::Denied && it.service.is_none()) {
+            return 78;
+        }
+        if has(&Class::Account)
+            || (!self.resources.is_empty() && self.resources.values().all(is_refused))
+        {
+            return 77;
+        }
+        if failed().next().is_some()
+            || self.ran_out
+            || !self.is_complete()
+            || any(|it| matches!(it, State::Stalled))
+        {
+            return 1;
+        }
+        if any(|it| matches!(it, State::Refused)) {
+            return 4;
+        }
+        0
+    }
+
+    /// The actions of the last pass that had any.
+    fn last_pass(&self) -> impl Iterator<Item = &Action> {
+        let last = self
+            .actions
+            .iter()
+            .map(|it| it.pass)
+            .max()
+            .unwrap_or_default();
+        self.actions.iter().filter(move |it| it.pass == last)
+    }
+
+    /// How many actions of one verb came to an end that `is` accepts.
+    fn count(&self, verb: Verb, is: fn(&Outcome) -> bool) -> usize {
+        self.actions
+            .iter()
+            .filter(|it| it.verb == verb && is(&it.result))
+            .count()
+    }
+}
+
+impl Resource {
+    /// Why it could not be looked at; none: it was.
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.state {
+            State::Unseen(fault) => Some(fault),
+            State::Ready
+            | State::Working
+            | State::Suspended
+            | State::Stalled
+            | State::Refused
+            | State::FactUnknown => None,
+        }
+    }
+
+    /// The condition that says whether it is as declared.
+    pub fn ready(&self) -> Option<&Condition> {
+        self.conditions.iter().find(|it| it.kind == "Ready")
+    }
+
+    /// What else is said of it and holds.
+    fn others(&self) -> impl Iterator<Item = &Condition> {
+        let is_other = |it: &&Condition| {
+            it.status == Truth::True
+                && !["Ready", "Reconciling", "Stalled"].contains(&it.kind.as_str())
+        };
+        self.conditions.iter().filter(is_other)
+    }
+}
+
+impl Action {
+    fn fault(&self) -> Option<&Fault> {
+        match &self.result {
+            Outcome::Failed(fault) => Some(fault),
+            Outcome::Planned
+            | Outcome::Done
+            | Outcome::AlreadyDone
+            | Outcome::Stale(_)
+            | Outcome::Refused(_) => None,
+        }
+    }
+}
+
+impl Calls {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.reads + self.writes
+    }
+}

@@ -1,0 +1,79 @@
+//! The JSON form of a report, version 1.
+
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+
+use super::{Action, Outcome, Report};
+
+/// The version of the form.
+const FORMAT_VERSION: u32 = 1;
+
+impl Report {
+    /// One object with everything.
+    pub fn to_json(&self) -> Value {
+        let resources = self.resources.iter().map(|(id, resource)| {
+            json!({
+                "kind": id.kind,
+                "name": id.name,
+                "conditions": resource.conditions,
+                "outputs": resource.outputs,
+            })
+        });
+        let unknown = self.unknown.iter().map(|(resource, it)| {
+            json!({"resource": resource, "object": it.object, "reason": it.reason})
+        });
+        json!({
+            "formatVersion": FORMAT_VERSION,
+            "startedAt": self.started_at,
+            "complete": self.is_complete(),
+            "converged": self.is_converged(),
+            "resources": resources.collect::<Vec<_>>(),
+            "actions": self.actions.iter().map(action).collect::<Vec<_>>(),
+            "unknown": unknown.collect::<Vec<_>>(),
+            "unmanaged": self.unmanaged,
+            "calls": {
+                "total": self.calls.total(),
+                "reads": self.calls.reads,
+                "writes": self.calls.writes,
+                "byService": self.calls.by_service,
+                "lowerBound": self.calls.lower_bound,
+            },
+        })
+    }
+}
+
+fn action(action: &Action) -> Value {
+    let (result, problem) = match &action.result {
+        Outcome::Planned => ("planned", Value::Null),
+        Outcome::Done => ("done", Value::Null),
+        Outcome::AlreadyDone => ("already-done", Value::Null),
+        Outcome::Stale(why) => ("stale", json!({"message": why})),
+        Outcome::Failed(fault) => ("failed", error(fault)),
+        Outcome::Refused(why) => ("refused", json!({"message": why})),
+    };
+    let (file, line) = action.cause.at.clone().unzip();
+    json!({
+        "id": action.id,
+        "pass": action.pass,
+        "resource": action.resource,
+        "verb": action.verb,
+        "object": action.object,
+        "summary": action.summary,
+        "cause": {"kind": action.cause.kind, "file": file, "line": line, "detail": action.cause.detail},
+        "result": result,
+        "error": problem,
+    })
+}
+
+fn error(fault: &Fault) -> Value {
+    json!({
+        "class": fault.class.name(),
+        "service": fault.service,
+        "code": fault.code,
+        "status": fault.status,
+        "message": fault.message,
+        "requestId": fault.request_id,
+        "hint": fault.hint,
+    })
+}

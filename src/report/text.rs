@@ -1,0 +1,187 @@
+//! The text form of a report: one line an action, that a person can read and `grep` can find.
+
+use std::fmt::Write;
+
+use crate::plan::Verb;
+use crate::status::Truth;
+
+use super::{Action, Outcome, Report, Resource, State};
+
+/// Whether text is coloured; it reads the same without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Without any escape.
+    Plain,
+    /// With the colours of a terminal.
+    Coloured,
+}
+
+impl Style {
+    fn paint(self, symbol: char, text: &str) -> String {
+        let colour = match symbol {
+            '+' => 32,
+            '~' => 33,
+            '-' => 31,
+            '!' => 35,
+            _ => 36,
+        };
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Coloured => format!("\u{1b}[{colour}m{text}\u{1b}[0m"),
+        }
+    }
+}
+
+impl Report {
+    /// The lines of one pass; empty when it had no action.
+    pub fn pass_text(&self, pass: u32, style: Style) -> String {
+        let mut text = String::new();
+        for action in self.actions.iter().filter(|it| it.pass == pass) {
+            text.push_str(&line(action, style));
+        }
+        text
+    }
+
+    /// Everything that is to be said at the end: what is unknown, left alone and not as declared, and the sum.
+    pub fn closing_text(&self, style: Style) -> String {
+        let mut text = String::new();
+        for (resource, unknown) in &self.unknown {
+            let line = format!("? {resource}  {}  {}", unknown.object, unknown.reason);
+            let _ = writeln!(text, "{}", style.paint('?', &line));
+        }
+        for unmanaged in &self.unmanaged {
+            let (kind, object, name) = (unmanaged.kind, &unmanaged.object, &unmanaged.name);
+            let _ = writeln!(
+                text,
+                "  left alone: {kind} {object}  {name}  {}",
+                unmanaged.reason
+            );
+        }
+        for (id, resource) in &self.resources {
+            for remark in remarks(resource) {
+                let _ = writeln!(text, "  {id}  {remark}");
+            }
+        }
+        let _ = writeln!(text, "{}", self.sum());
+        text
+    }
+
+    fn sum(&self) -> String {
+        let calls = self.calls.total();
+        let resources = self.resources.len();
+        if self.actions.is_empty() && self.unknown.is_empty() {
+            let converged = if self.is_converged() {
+                "No changes."
+            } else {
+                "No changes, but not everything is as declared."
+            };
+            return format!(
+                "{converged} {} , {calls} calls.",
+                count(resources, "resource")
+            )
+            .replace(" ,", ",");
+        }
+        let is_counted: fn(&Outcome) -> bool = if self.applied {
+            |it| matches!(it, Outcome::Done | Outcome::AlreadyDone)
+        } else {
+            |it| matches!(it, Outcome::Planned)
+        };
+        let of = |verb| self.count(verb, is_counted);
+        let all = |is: fn(&Outcome) -> bool| {
+            [Verb::Create, Verb::Update, Verb::Delete]
+                .iter()
+                .map(|it| self.count(*it, is))
+                .sum::<usize>()
+        };
+        let refused = all(|it| matches!(it, Outcome::Refused(_)));
+        let unknown = self.unknown.len();
+        let (create, change, delete) = (of(Verb::Create), of(Verb::Update), of(Verb::Delete));
+        if !self.applied {
+            return format!(
+                "Plan: {create} to create, {change} to change, {delete} to delete, {refused} refused, {unknown} unknown. {calls} calls so far."
+            );
+        }
+        let failed = all(|it| matches!(it, Outcome::Failed(_)));
+        let end = match (self.is_converged(), self.ran_out) {
+            (true, _) => "Everything is as declared.",
+            (false, true) => "The time ran out before everything was as declared.",
+            (false, false) => "Not everything is as declared yet.",
+        };
+        format!(
+            "Done: {create} created, {change} changed, {delete} deleted, {failed} failed, {refused} refused, {unknown} unknown. {} , {calls} calls. {end}",
+            count(resources, "resource")
+        )
+        .replace(" ,", ",")
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+fn line(action: &Action, style: Style) -> String {
+    let symbol = match action.result {
+        Outcome::Refused(_) => '!',
+        Outcome::Planned
+        | Outcome::Done
+        | Outcome::AlreadyDone
+        | Outcome::Stale(_)
+        | Outcome::Failed(_) => action.verb.symbol(),
+    };
+    let object = action.object.as_deref().unwrap_or("(new)");
+    let cause = cause(action);
+    let text = format!(
+        "{symbol} {}  {object}  {}   [{cause}]",
+        action.resource, action.summary
+    );
+    let mut text = style.paint(symbol, &text);
+    match &action.result {
+        Outcome::Planned | Outcome::Done => {}
+        Outcome::AlreadyDone => text.push_str("  already done"),
+        Outcome::Stale(why) => {
+            let _ = write!(text, "  stale: {why}");
+        }
+        Outcome::Failed(fault) => {
+            let _ = write!(text, "\n    {}", fault.to_string().replace('\n', "\n    "));
+        }
+        Outcome::Refused(why) => {
+            let _ = write!(text, "\n    {why}");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn cause(action: &Action) -> String {
+    let cause = &action.cause;
+    match (&cause.at, cause.detail.as_str()) {
+        (Some((file, line)), _) => format!("{file}:{line}"),
+        (None, "") => cause.kind.to_owned(),
+        (None, detail) => format!("{}: {detail}", cause.kind),
+    }
+}
+
+/// What a person must know of a resource beyond its actions.
+fn remarks(resource: &Resource) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let ready = resource.ready().filter(|it| it.status != Truth::True);
+    if let Some(ready) = ready {
+        let word = match resource.state {
+            State::Ready => "ready",
+            State::Working => "on its way",
+            State::Suspended => "suspended",
+            State::Stalled => "stalled",
+            State::Refused => "refused",
+            State::FactUnknown | State::Unseen(_) => "unknown",
+        };
+        remarks.push(format!(
+            "{word}: {}: {}",
+            ready.reason,
+            ready.message.replace('\n', "\n    ")
+        ));
+    }
+    let other = |it: &crate::status::Condition| format!("{}: {}", it.kind, it.message);
+    remarks.extend(resource.others().map(other));
+    remarks
+}

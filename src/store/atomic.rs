@@ -1,0 +1,28 @@
+//! Files that are either the old or the new one, whenever the process dies.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes a file as a whole: a temporary file in the same folder, synced, renamed over it, and the folder synced.
+/// After an error or a crash the old file is there, and perhaps a temporary one that the next write replaces.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.new"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Removes a file for good; one that is not there is fine.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    }
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}

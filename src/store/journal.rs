@@ -1,0 +1,107 @@
+//! Intents: what was about to be done. One is on disk before its effect, and closes by what is seen afterwards.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{ResourceId, Token};
+
+use super::atomic;
+
+/// One effect that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its token.
+    pub token: Token,
+    /// The resource that wants it.
+    pub resource: ResourceId,
+    /// The effect.
+    pub op: serde_json::Value,
+    /// When it was first begun, by the local clock.
+    pub opened_at: Timestamp,
+    /// When the service said that it was done, by the service's clock; none: it did not say so yet.
+    #[serde(default)]
+    pub done_at: Option<Timestamp>,
+}
+
+/// The intents of a status directory, a file each.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    open: Vec<Intent>,
+}
+
+impl Journal {
+    /// Reads what is open. A file that cannot be read as an intent is removed: the world tells what became of it.
+    pub fn open(status: &Path) -> io::Result<Self> {
+        let folder = status.join("intents");
+        fs::create_dir_all(&folder)?;
+        let mut open = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let intent = fs::read(&path)
+                .ok()
+                .and_then(|it| serde_json::from_slice::<Intent>(&it).ok());
+            match intent {
+                Some(intent) if path == file(&folder, &intent.token) => open.push(intent),
+                Some(_) | None => atomic::remove(&path)?,
+            }
+        }
+        open.sort_by(|a, b| a.token.cmp(&b.token));
+        Ok(Self { folder, open })
+    }
+
+    /// The intents that are open.
+    pub fn intents(&self) -> &[Intent] {
+        &self.open
+    }
+
+    /// The intent of an effect that was begun and not seen to be done.
+    pub fn find(&self, token: &Token) -> Option<&Intent> {
+        self.open.iter().find(|it| it.token == *token)
+    }
+
+    /// Puts an intent on disk; one that is there already stays as it is.
+    pub fn begin(&mut self, intent: Intent) -> io::Result<()> {
+        if self.find(&intent.token).is_some() {
+            return Ok(());
+        }
+        self.write(&intent)?;
+        self.open.push(intent);
+        Ok(())
+    }
+
+    /// Notes that the service said so: until listings show it, it is not tried again.
+    pub fn done(&mut self, token: &Token, at: Timestamp) -> io::Result<()> {
+        if let Some(intent) = self.open.iter_mut().find(|it| it.token == *token) {
+            intent.done_at = Some(at);
+            let intent = intent.clone();
+            self.write(&intent)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, intent: &Intent) -> io::Result<()> {
+        let content = serde_json::to_vec(intent).expect("an intent is made of JSON's types");
+        atomic::write(&file(&self.folder, &intent.token), &content)
+    }
+
+    /// Closes the intents of a resource that its fresh plan no longer has: the world shows that they are done, or that
+    /// nobody wants them any more.
+    pub fn settle(&mut self, resource: &ResourceId, planned: &BTreeSet<Token>) -> io::Result<()> {
+        let is_over = |it: &Intent| it.resource == *resource && !planned.contains(&it.token);
+        for intent in self.open.iter().filter(|it| is_over(it)) {
+            atomic::remove(&file(&self.folder, &intent.token))?;
+        }
+        self.open.retain(|it| !is_over(it));
+        Ok(())
+    }
+}
+
+fn file(folder: &Path, token: &Token) -> PathBuf {
+    folder.join(format!("{token}.json"))
+}
