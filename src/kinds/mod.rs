@@ -3,6 +3,7 @@
 pub mod tags;
 
 pub mod aliyun_region;
+pub mod instance_policy;
 pub mod machine_image;
 
 use crate::kind::Registration;
@@ -11,4 +12,5 @@ use crate::kind::Registration;
 pub const KINDS: &[Registration] = &[
     Registration::of::<aliyun_region::AliyunRegion>(),
     Registration::of::<machine_image::MachineImage>(),
+    Registration::of::<instance_policy::InstancePolicy>(),
 ];

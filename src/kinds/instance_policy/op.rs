@@ -1,0 +1,166 @@
+//! What can be done to an instance, and what must be so right before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+use crate::ids::{InstanceId, Token};
+use crate::kind::{self, Check};
+use crate::kinds::tags;
+use crate::plan::Verb;
+use crate::providers::Clients;
+use crate::providers::aliyun::{Place, Taggable};
+
+use super::seen::{self, Instance, Phase};
+
+/// One effect on one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Op {
+    /// Where it is.
+    pub place: Place,
+    /// The tags that it must still have.
+    pub selector: BTreeMap<String, String>,
+    /// Its id.
+    pub object: String,
+    /// Its name.
+    pub name: String,
+    /// What is done.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+/// What is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "effect", rename_all = "camelCase")]
+pub enum Effect {
+    /// Notes on it since when it has no work: now.
+    MarkIdle,
+    /// Removes that note.
+    ClearIdle,
+    /// Notes on it that its removal has begun.
+    Retire,
+    /// Deletes it.
+    Delete {
+        /// Its type.
+        machine_type: String,
+        /// When it was created.
+        created: Option<Timestamp>,
+        /// Whether it may only go while it is stopped, since it may have work otherwise.
+        stopped_only: bool,
+    },
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.effect {
+            Effect::MarkIdle => write!(f, "{name}: mark idle from now"),
+            Effect::ClearIdle => write!(f, "{name}: clear the idle mark"),
+            Effect::Retire => write!(f, "{name}: mark retiring"),
+            Effect::Delete {
+                machine_type,
+                created,
+                ..
+            } => {
+                let created = created.map_or("unknown".to_owned(), |it| it.to_string());
+                write!(f, "{name}  {machine_type}, created {created}")
+            }
+        }
+    }
+}
+
+impl kind::Op for Op {
+    fn verb(&self) -> Verb {
+        match self.effect {
+            Effect::MarkIdle | Effect::ClearIdle | Effect::Retire => Verb::Update,
+            Effect::Delete { .. } => Verb::Delete,
+        }
+    }
+
+    fn object(&self) -> Option<&str> {
+        Some(&self.object)
+    }
+
+    async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
+        match &self.effect {
+            // A mark changes nothing that a later look would not put right.
+            Effect::MarkIdle | Effect::ClearIdle => Ok(Check::Go),
+            Effect::Retire => self.check_removal(clients, None).await,
+            Effect::Delete { stopped_only, .. } => {
+                self.check_removal(clients, Some(*stopped_only)).await
+            }
+        }
+    }
+
+    async fn apply(&self, clients: &Clients, _: &Token) -> Result<(), Fault> {
+        let ecs = &clients.aliyun;
+        let ids = [self.object.clone()];
+        let mark = |key: &str, value: String| BTreeMap::from([(key.to_owned(), value)]);
+        match self.effect {
+            Effect::MarkIdle => {
+                let since = mark(tags::IDLE_SINCE, clients.now().to_string());
+                ecs.tag(&self.place, Taggable::Instance, &ids, &since).await
+            }
+            Effect::ClearIdle => {
+                ecs.untag(&self.place, Taggable::Instance, &ids, &[tags::IDLE_SINCE])
+                    .await
+            }
+            Effect::Retire => {
+                let retiring = mark(tags::RETIRING, "true".to_owned());
+                ecs.tag(&self.place, Taggable::Instance, &ids, &retiring)
+                    .await
+            }
+            Effect::Delete { .. } => {
+                ecs.delete_instance(&self.place, &InstanceId::new(&self.object))
+                    .await
+            }
+        }
+    }
+}
+
+impl Op {
+    /// Looks once more: it is there, selected, unprotected, and what made it go still holds.
+    /// `stopped_only` is none before the mark is set.
+    async fn check_removal(
+        &self,
+        clients: &Clients,
+        stopped_only: Option<bool>,
+    ) -> Result<Check, Fault> {
+        let found = clients
+            .aliyun
+            .instance(&self.place, &InstanceId::new(&self.object))
+            .await?;
+        let Some(instance) = found.as_ref().map(seen::instance) else {
+            // Without the permission an empty list looks just like an instance that is gone.
+            clients.aliyun.prove_instances_visible(&self.place).await?;
+            return Ok(Check::AlreadyDone);
+        };
+        Ok(match self.stale(&instance, stopped_only) {
+            Some(why) => Check::Stale(why.to_owned()),
+            None => Check::Go,
+        })
+    }
+
+    fn stale(&self, instance: &Instance, stopped_only: Option<bool>) -> Option<&'static str> {
+        if self
+            .selector
+            .iter()
+            .any(|(key, value)| instance.tags.get(key) != Some(value))
+        {
+            return Some("its tags are no longer those of the selector");
+        }
+        if instance.protected {
+            return Some("it is protected from deletion by now");
+        }
+        if stopped_only == Some(true) && instance.phase != Phase::Stopped {
+            return Some("it is not stopped any more, so it may have work");
+        }
+        if stopped_only.is_some() && !instance.tags.contains_key(tags::RETIRING) {
+            return Some("somebody removed the mark that it retires");
+        }
+        None
+    }
+}

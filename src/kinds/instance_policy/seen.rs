@@ -1,0 +1,134 @@
+//! The instances of a region that a policy selects.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+use crate::ids::{ImageId, InstanceId};
+use crate::kind::Context;
+use crate::kinds::aliyun_region::{AliyunRegion, Home};
+use crate::providers::aliyun;
+use crate::resource::Resource;
+
+use super::spec::{Selector, Spec};
+
+/// What was seen for one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Where, and whose objects are ours.
+    pub home: Home,
+    /// The instances that the policy selects, by id.
+    pub instances: Vec<Instance>,
+    /// How many instances the region has in all.
+    pub listed: usize,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub machine_type: String,
+    /// Whether it runs.
+    pub phase: Phase,
+    /// When it was created; none: the service does not say.
+    pub created: Option<Timestamp>,
+    /// When the cloud releases it; none: never.
+    pub release: Option<Timestamp>,
+    /// What it was made from.
+    pub image: Option<ImageId>,
+    /// How it is paid for.
+    pub payment: Payment,
+    /// Whether it is protected from deletion.
+    pub protected: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Whether an instance runs. All of these are billed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It is on its way up.
+    Starting,
+    /// It runs.
+    Running,
+    /// It is on its way down, or away.
+    Stopping,
+    /// It is down; its disk is still billed.
+    Stopped,
+    /// It is in a status that we do not know.
+    Unknown,
+}
+
+/// How an instance is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payment {
+    /// By the spot market's price.
+    Spot,
+    /// By the hour.
+    OnDemand,
+    /// In advance.
+    Subscription,
+}
+
+pub(super) async fn observe(
+    resource: &Resource<Spec>,
+    context: &Context<'_>,
+) -> Result<Seen, Fault> {
+    let home = context
+        .spec::<AliyunRegion>(resource.spec.region_ref.as_str())
+        .home();
+    let listed = context.clients.aliyun.instances(&home.place).await?;
+    let selector = &resource.spec.selector;
+    let mut instances: Vec<Instance> = listed
+        .items()
+        .iter()
+        .filter(|it| is_selected(selector, &it.tags))
+        .map(instance)
+        .collect();
+    instances.sort_by_key(|it| it.id.clone());
+    Ok(Seen {
+        home,
+        instances,
+        listed: listed.items().len(),
+    })
+}
+
+/// Whether an instance with these tags is one of the policy's.
+pub(super) fn is_selected(selector: &Selector, tags: &BTreeMap<String, String>) -> bool {
+    selector
+        .tags
+        .iter()
+        .all(|(key, value)| tags.get(key) == Some(value))
+}
+
+pub(super) fn instance(seen: &aliyun::Instance) -> Instance {
+    use aliyun::InstanceStatus as Status;
+    let phase = match &seen.status {
+        Status::Pending | Status::Starting => Phase::Starting,
+        Status::Running => Phase::Running,
+        Status::Stopping => Phase::Stopping,
+        Status::Stopped => Phase::Stopped,
+        Status::Other(_) => Phase::Unknown,
+    };
+    let payment = match (seen.prepaid, seen.spot) {
+        (true, _) => Payment::Subscription,
+        (false, true) => Payment::Spot,
+        (false, false) => Payment::OnDemand,
+    };
+    Instance {
+        id: seen.id.clone(),
+        name: seen.name.clone(),
+        machine_type: seen.instance_type.clone(),
+        phase,
+        created: seen.created,
+        release: seen.auto_release,
+        image: seen.image.clone(),
+        payment,
+        protected: seen.deletion_protected,
+        tags: seen.tags.clone(),
+    }
+}
