@@ -1,0 +1,119 @@
+//! The program as a person runs it: the real binary, an empty environment, folders of its own.
+
+mod demo;
+mod files;
+mod lookup;
+mod refusals;
+mod settings;
+mod status_folder;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// What a run of the program gave.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// Fails with all that was printed when the exit code is another one.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// The program in a folder, with nothing in its environment but a path.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reconcile"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn finish(command: &mut Command) -> Run {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the program can be started");
+    Run {
+        code: status.code(),
+        stdout: String::from_utf8(stdout).expect("stdout is text"),
+        stderr: String::from_utf8(stderr).expect("stderr is text"),
+    }
+}
+
+/// Runs the program in the project's own folder.
+pub(crate) fn reconcile(arguments: &[&str]) -> Run {
+    finish(&mut command(
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        arguments,
+    ))
+}
+
+/// A folder with state files of its own.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// A folder with the project's example files.
+    pub(crate) fn with_examples() -> Self {
+        let place = Self::empty();
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("state");
+        for entry in fs::read_dir(examples).expect("the examples are there") {
+            let path = entry.expect("the examples can be read").path();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let name = path
+                .file_name()
+                .expect("a file has a name")
+                .to_string_lossy()
+                .into_owned();
+            if path.extension().is_some_and(|it| it == "yaml") {
+                place.write(&format!("state/{name}"), &text);
+            }
+        }
+        place
+    }
+
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        fs::create_dir(folder.path().join("state")).expect("a new folder is empty");
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("a file can be written");
+    }
+
+    /// Replaces text in a file, which must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(name)).expect("the file is there");
+        assert!(text.contains(from), "{name} has no {from}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        command(self.folder.path(), arguments)
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        finish(&mut self.command(arguments))
+    }
+}

@@ -1,0 +1,105 @@
+//! The cases, and what each of them must come to without any fault.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reconcile::resource::yaml_value;
+use reconcile::sim::scenario::{ListingOrder, Scenario};
+
+use super::lab::{Lab, state_of};
+use super::oracle;
+
+/// One case.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) scenario: Scenario,
+}
+
+/// All cases, by name. The demo takes the project's example files and the world that the program carries.
+pub(crate) fn all() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cases = vec![Case {
+        name: "demo".to_owned(),
+        folder: root.join("state"),
+        scenario: Scenario::default_past(),
+    }];
+    for entry in fs::read_dir(root.join("tests/cases")).expect("the cases are there") {
+        let folder = entry.expect("the cases can be read").path();
+        let world = fs::read_to_string(folder.join("world.yaml")).expect("a case has a world");
+        let value = yaml_value(&world).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
+        let scenario =
+            Scenario::from_value(value).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
+        let name = folder
+            .file_name()
+            .expect("a folder has a name")
+            .to_string_lossy()
+            .into_owned();
+        cases.push(Case {
+            name,
+            folder: folder.join("state"),
+            scenario,
+        });
+    }
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    cases
+}
+
+#[test]
+fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
+    for case in all() {
+        let lab = Lab::new(&case);
+        lab.block_on(async |lab| {
+            let report = lab.converge(1).await;
+            assert!(report.is_converged(), "{}: {}", case.name, report.to_json());
+            oracle::check(&case, lab);
+            let before = state_of(lab);
+            let writes = lab.writes();
+            let again = lab.once(2).await;
+            assert!(
+                again.actions.is_empty(),
+                "{}: {}",
+                case.name,
+                again.to_json()
+            );
+            assert_eq!(lab.writes(), writes, "{}", case.name);
+            assert_eq!(again.calls.reads, again.calls.lower_bound, "{}", case.name);
+            assert_eq!(state_of(lab), before, "{}", case.name);
+        });
+    }
+}
+
+#[test]
+fn every_case_is_planned_alike_whatever_the_order_and_the_size_of_pages() {
+    for case in all() {
+        let plan = |change: fn(&mut Scenario)| {
+            let mut case = case.clone();
+            change(&mut case.scenario);
+            Lab::new(&case).block_on(async |lab| {
+                lab.plan(1)
+                    .await
+                    .pass_text(1, reconcile::report::Style::Plain)
+            })
+        };
+        let newest = plan(|it| it.settings.listing_order = ListingOrder::NewestFirst);
+        assert_eq!(
+            newest,
+            plan(|it| it.settings.listing_order = ListingOrder::OldestFirst),
+            "{}",
+            case.name
+        );
+        assert_eq!(
+            newest,
+            plan(|it| it.settings.listing_order = ListingOrder::Shuffled),
+            "{}",
+            case.name
+        );
+        assert_eq!(
+            newest,
+            plan(|it| it.settings.page_size_max = 10),
+            "{}",
+            case.name
+        );
+    }
+}
