@@ -141,6 +141,16 @@ impl Report {
         self.unknown.is_empty() && self.resources.values().all(|it| it.state == State::Ready)
     }
 
+    /// What a pass without actions waits for, in words; none: for nothing.
+    pub fn waiting_for(&self) -> Option<String> {
+        let mut working = self
+            .resources
+            .iter()
+            .filter(|(_, it)| it.state == State::Working);
+        let (id, resource) = working.next()?;
+        Some(format!("{id}: {}", resource.ready()?.message))
+    }
+
     /// The exit code, by the first rule of the table that applies.
     pub fn exit_code(&self) -> u8 {
         let faults = || self.resources.values().filter_map(Resource::fault);

@@ -54,6 +54,8 @@ pub enum Outcome<'a> {
 pub enum Open {
     /// So many steps, for the next pass.
     Steps(usize),
+    /// So many steps, which were done and do not show yet.
+    Settling(usize),
     /// So many steps, which are held back, and why.
     Suspended(usize, String),
     /// A guard refused; what it said.
@@ -124,7 +126,7 @@ fn seen(health: &Health, open: Option<&Open>) -> Vec<Condition> {
         (_, Some(Open::Suspended(steps, reason))) => {
             let why = Why::new(
                 "Suspended",
-                format!("{steps} actions are held back: {reason}"),
+                format!("{} held back: {reason}", actions(*steps, "is", "are")),
             );
             vec![
                 condition("Ready", Truth::False, &why),
@@ -139,10 +141,17 @@ fn seen(health: &Health, open: Option<&Open>) -> Vec<Condition> {
             };
             not_ready(kind, &Why::new("ActionFailed", fault))
         }
-        (_, Some(Open::Steps(steps))) => not_ready(
-            "Reconciling",
-            &Why::new("ActionsPlanned", format!("{steps} actions are left")),
-        ),
+        (_, Some(Open::Steps(steps))) => {
+            let message = format!("{} left", actions(*steps, "is", "are"));
+            not_ready("Reconciling", &Why::new("ActionsPlanned", message))
+        }
+        (_, Some(Open::Settling(steps))) => {
+            let message = format!(
+                "{} done and cannot be seen yet",
+                actions(*steps, "was", "were")
+            );
+            not_ready("Reconciling", &Why::new("Settling", message))
+        }
         (Health::Working(why), _) => not_ready("Reconciling", why),
         (Health::Ready, Some(Open::Unknown(message))) => {
             vec![condition(
@@ -154,6 +163,13 @@ fn seen(health: &Health, open: Option<&Open>) -> Vec<Condition> {
         (Health::Ready, None) => {
             vec![condition("Ready", Truth::True, &Why::new("AsDeclared", ""))]
         }
+    }
+}
+
+fn actions(count: usize, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 action {one}"),
+        _ => format!("{count} actions {many}"),
     }
 }
 

@@ -57,10 +57,11 @@ fn pass_text(report: &Report, pass: u32, extent: Extent, output: Output) -> Stri
     let text = report.pass_text(pass, output.style);
     match extent {
         Extent::Once => text,
-        Extent::Wait(_) if text.is_empty() => String::new(),
         Extent::Wait(_) => {
             let at = report.seen_at.map(|it| it.to_string()).unwrap_or_default();
-            format!("pass {pass}, {at}\n{text}")
+            let waiting = report.waiting_for().filter(|_| text.is_empty());
+            let waiting = waiting.map(|it| format!(": {it}")).unwrap_or_default();
+            format!("pass {pass}, {at}{waiting}\n{text}")
         }
     }
 }

@@ -7,11 +7,11 @@ use tracing::{info, warn};
 use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token};
 use crate::kind::{AnyOp, AnyResource, Check};
-use crate::plan::{self, Step};
+use crate::plan::{self, Step, Verb};
 use crate::report::{Action, Cause, Outcome};
 use crate::store::journal::Intent;
 
-use super::guard::refusals;
+use super::guard::{Deletions, refusals};
 use super::look::{Look, Planned, token};
 use super::run::Run;
 use super::state::State;
@@ -92,13 +92,31 @@ pub(super) fn refused(
     resource: &dyn AnyResource,
     planned: &Planned,
 ) -> BTreeMap<String, String> {
-    let done: BTreeMap<&str, usize> = state
-        .ledger
-        .iter()
-        .filter(|((id, _), _)| id == resource.id())
-        .map(|((_, group), count)| (group.as_str(), *count))
-        .collect();
-    refusals(&planned.plan, &resource.policy().guards, run.flags, &done)
+    let id = resource.id();
+    let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
+    for (group, size) in &planned.plan.groups {
+        let done = state.ledger.get(&(id.clone(), group.clone()));
+        let done = done.copied().unwrap_or_default();
+        let deletions = Deletions {
+            planned: 0,
+            done,
+            of: size + done,
+        };
+        groups.insert(group.clone(), deletions);
+    }
+    for step in &planned.plan.steps {
+        let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) else {
+            continue;
+        };
+        let deletions = groups.entry(group.clone()).or_default();
+        if state.is_settling(&token(id, step.op.as_ref())) {
+            // It was done and still shows: it counts once.
+            deletions.of = deletions.of.saturating_sub(1);
+        } else {
+            deletions.planned += 1;
+        }
+    }
+    refusals(&groups, &resource.policy().guards, run.flags)
 }
 
 async fn carry_out(

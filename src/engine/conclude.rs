@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::fault::Fault;
 use crate::ids::ResourceId;
-use crate::plan::Health;
+use crate::kind::{AnyOp, AnyResource};
+use crate::plan::{Health, Step};
 use crate::report::{self, Action, Outcome, Resource};
 use crate::status::{self, Open, conditions};
 
 use super::apply::refused;
-use super::look::{Look, Planned};
+use super::look::{Look, Planned, token};
 use super::run::Run;
 use super::state::State;
 
@@ -33,8 +34,8 @@ pub(super) fn conclude(
             ),
             Ok(planned) => {
                 let refused = refused(run, state, declared.as_ref(), planned);
-                let suspended = declared.policy().suspend.as_ref();
-                let open = open(suspended, planned, failed(state, id, actions), &refused);
+                let failed = failed(state, id, actions);
+                let open = open(state, (declared.as_ref(), planned), failed, &refused);
                 let outcome = status::Outcome::Seen {
                     health: &planned.plan.health,
                     notices: &planned.plan.notices,
@@ -67,21 +68,33 @@ pub(super) fn conclude(
 }
 
 fn open(
-    suspended: Option<&String>,
-    planned: &Planned,
+    state: &State,
+    (resource, planned): (&dyn AnyResource, &Planned),
     failed: Option<&Fault>,
     refused: &BTreeMap<String, String>,
 ) -> Option<Open> {
     let steps = &planned.plan.steps;
+    let suspended = resource.policy().suspend.as_ref();
     if let (Some(reason), false) = (suspended, steps.is_empty()) {
         return Some(Open::Suspended(steps.len(), reason.clone()));
     }
     if let (Some(fault), false) = (failed, steps.is_empty()) {
         return Some(Open::Failed(fault.clone()));
     }
-    let is_free = |group: Option<&String>| group.is_none_or(|it| !refused.contains_key(it));
-    if steps.iter().any(|it| is_free(it.group.as_ref())) {
-        return Some(Open::Steps(steps.len()));
+    let is_settling =
+        |it: &&Step<Box<dyn AnyOp>>| state.is_settling(&token(resource.id(), it.op.as_ref()));
+    let is_refused =
+        |it: &Step<Box<dyn AnyOp>>| it.group.as_ref().is_some_and(|it| refused.contains_key(it));
+    let settling = steps.iter().filter(is_settling).count();
+    let left = steps
+        .iter()
+        .filter(|it| !is_settling(it) && !is_refused(it))
+        .count();
+    if left > 0 {
+        return Some(Open::Steps(left));
+    }
+    if settling > 0 {
+        return Some(Open::Settling(settling));
     }
     if let Some(message) = refused.values().next() {
         return Some(Open::Refused(message.clone()));
@@ -114,9 +127,8 @@ fn seen_state(health: &Health, open: Option<&Open>) -> report::State {
         (_, Some(Open::Refused(_))) => report::State::Refused,
         (_, Some(Open::Suspended(..))) => report::State::Suspended,
         (_, Some(Open::Failed(fault))) if fault.class.is_final() => report::State::Stalled,
-        (_, Some(Open::Steps(_) | Open::Failed(_))) | (Health::Working(_), _) => {
-            report::State::Working
-        }
+        (_, Some(Open::Steps(_) | Open::Settling(_) | Open::Failed(_)))
+        | (Health::Working(_), _) => report::State::Working,
         (Health::Ready, Some(Open::Unknown(_))) => report::State::FactUnknown,
         (Health::Ready, None) => report::State::Ready,
     }

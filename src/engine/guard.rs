@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::ids::ResourceId;
-use crate::kind::AnyOp;
-use crate::plan::{Plan, Verb};
 use crate::resource::Guards;
 
 /// The most deletions of one group, where nothing else is said.
@@ -26,6 +24,17 @@ pub struct Flags {
 /// What was deleted so far by this run, by resource and group.
 pub(super) type Ledger = BTreeMap<(ResourceId, String), usize>;
 
+/// The deletions of one group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Deletions {
+    /// To be done now.
+    pub(super) planned: usize,
+    /// Done by this run.
+    pub(super) done: usize,
+    /// How many objects the group had when this run began.
+    pub(super) of: usize,
+}
+
 /// The guards of a resource, with the defaults where nothing is written.
 pub fn with_defaults(guards: &Guards) -> Guards {
     Guards {
@@ -34,31 +43,22 @@ pub fn with_defaults(guards: &Guards) -> Guards {
     }
 }
 
-/// The groups of a plan whose deletions are refused, each as a whole, with what a person reads.
+/// The groups whose deletions are refused, each as a whole, with what a person reads.
 pub(super) fn refusals(
-    plan: &Plan<Box<dyn AnyOp>>,
+    groups: &BTreeMap<String, Deletions>,
     guards: &Guards,
     flags: Flags,
-    done: &BTreeMap<&str, usize>,
 ) -> BTreeMap<String, String> {
-    let mut planned: BTreeMap<&String, usize> = BTreeMap::new();
-    for step in plan.steps.iter().filter(|it| it.op.verb() == Verb::Delete) {
-        if let Some(group) = &step.group {
-            *planned.entry(group).or_default() += 1;
-        }
-    }
     let max = flags.max_deletes.or(guards.max_deletes);
     let max = max.unwrap_or(MAX_DELETES);
     let percent = flags.max_delete_percent.or(guards.max_delete_percent);
     let percent = percent.unwrap_or(MAX_DELETE_PERCENT);
-    let refusal = |(group, count): (&String, usize)| {
-        let done = done.get(group.as_str()).copied().unwrap_or_default();
-        // What is gone already belonged to the group when this run began.
-        let total = plan.groups.get(group).copied().unwrap_or_default() + done;
-        let message = over(group, count + done, total, (max, percent))?;
+    let refusal = |(group, it): (&String, &Deletions)| {
+        let message = over(group, it.planned + it.done, it.of, (max, percent))?;
         Some((group.clone(), message))
     };
-    planned.into_iter().filter_map(refusal).collect()
+    let planned = groups.iter().filter(|(_, it)| it.planned > 0);
+    planned.filter_map(refusal).collect()
 }
 
 fn over(group: &str, deletes: usize, total: usize, (max, percent): (u64, u64)) -> Option<String> {

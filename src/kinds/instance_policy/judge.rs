@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::fact::Fact;
 use crate::kinds::tags::{self, Owner};
 use crate::resource::Resource;
 
@@ -54,8 +55,8 @@ pub(super) fn judge(
     }
     let spec = &resource.spec;
     let is_retiring = instance.tags.contains_key(tags::RETIRING);
-    // Where runners tell who is busy, a machine that is up may be at work.
-    let may_work = spec.runners_of.is_some() && instance.phase != Phase::Stopped;
+    // A machine that is down has no work, whoever may tell who is busy.
+    let may_work = instance.phase != Phase::Stopped && instance.busy != Fact::Known(false);
     match instance.phase {
         Phase::Unknown => {
             return Verdict::Unknown("its status is one that we do not know".to_owned());
@@ -73,7 +74,7 @@ pub(super) fn judge(
         return Verdict::Unknown("the service does not say when it was created".to_owned());
     };
     let age = now.since(created);
-    if spec.runners_of.is_none() && age > spec.max_age.0 {
+    if instance.busy == Fact::Known(false) && age > spec.max_age.0 {
         return Verdict::Goes(Rule::Overdue);
     }
     if instance.phase == Phase::Stopped && instance.payment == Payment::Spot {
@@ -83,7 +84,7 @@ pub(super) fn judge(
         return Verdict::StopsIdling;
     }
     let rest = spec.max_age.0.saturating_sub(age);
-    Verdict::Stays(spec.runners_of.is_none().then_some(rest))
+    Verdict::Stays((instance.busy == Fact::Known(false)).then_some(rest))
 }
 
 /// A stopped spot machine has no work and is billed for its disk. The service does not say since when it is stopped, so

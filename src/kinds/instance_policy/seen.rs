@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
-use crate::fault::Fault;
+use crate::fact::Fact;
+use crate::fault::{Class, Fault};
 use crate::ids::{ImageId, InstanceId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{AliyunRegion, Home};
@@ -46,6 +47,8 @@ pub struct Instance {
     pub protected: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Whether it is at work. Where nothing can prove work, that is known to be no.
+    pub busy: Fact<bool>,
 }
 
 /// Whether an instance runs. All of these are billed.
@@ -87,7 +90,10 @@ pub(super) async fn observe(
         .items()
         .iter()
         .filter(|it| is_selected(selector, &it.tags))
-        .map(instance)
+        .map(|it| Instance {
+            busy: busy(&resource.spec),
+            ..instance(it)
+        })
         .collect();
     instances.sort_by_key(|it| it.id.clone());
     Ok(Seen {
@@ -103,6 +109,18 @@ pub(super) fn is_selected(selector: &Selector, tags: &BTreeMap<String, String>) 
         .tags
         .iter()
         .all(|(key, value)| tags.get(key) == Some(value))
+}
+
+/// Who is busy is told by runner lists alone, and those are not read yet.
+fn busy(spec: &Spec) -> Fact<bool> {
+    match &spec.runners_of {
+        None => Fact::Known(false),
+        Some(_) => Fact::Unknown(Fault::new(
+            Class::NotYet,
+            "tell who is busy",
+            "runner lists are not read yet",
+        )),
+    }
 }
 
 pub(super) fn instance(seen: &aliyun::Instance) -> Instance {
@@ -130,5 +148,6 @@ pub(super) fn instance(seen: &aliyun::Instance) -> Instance {
         payment,
         protected: seen.deletion_protected,
         tags: seen.tags.clone(),
+        busy: Fact::Known(false),
     }
 }

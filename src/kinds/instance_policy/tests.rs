@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::clock::Timestamp;
+use crate::fact::Fact;
+use crate::fault::{Class, Fault};
 use crate::ids::{InstanceId, RegionId, ResourceId};
 use crate::kinds::aliyun_region::Home;
 use crate::kinds::tags;
@@ -48,6 +50,7 @@ fn instance(line: &str) -> Instance {
         payment: Payment::Spot,
         protected: false,
         tags: BTreeMap::from([("ci".to_owned(), "yes".to_owned())]),
+        busy: Fact::Known(false),
     };
     let mut tag =
         |key: &str, value: &str| drop(instance.tags.insert(key.to_owned(), value.to_owned()));
@@ -82,7 +85,13 @@ fn instance(line: &str) -> Instance {
 
 fn check(spec: &str, instances: &str, expected: &str) {
     let resource = resource(spec);
-    let instances: Vec<Instance> = instances.lines().map(instance).collect();
+    let mut instances: Vec<Instance> = instances.lines().map(instance).collect();
+    if resource.spec.runners_of.is_some() {
+        let fault = Fault::new(Class::NotYet, "tell who is busy", "nobody was asked");
+        for instance in &mut instances {
+            instance.busy = Fact::Unknown(fault.clone());
+        }
+    }
     let seen = Seen {
         home: Home {
             place: Place {

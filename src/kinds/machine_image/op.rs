@@ -135,13 +135,11 @@ impl kind::Op for Op {
             Effect::Adopt => self.check_adopt(clients).await,
             Effect::Rename { to, .. } => self.check_rename(clients, to).await,
             Effect::Delete { serving, .. } => self.check_delete(clients, serving.as_ref()).await,
-            // Setting a tag or a family again changes nothing; a snapshot was listed with its tags in this look, and the
-            // service refuses to delete one that an image uses (ECS API reference, DeleteSnapshot).
-            Effect::Family { .. }
-            | Effect::Mark
-            | Effect::Unmark
-            | Effect::Orphan { .. }
-            | Effect::DeleteSnapshot { .. } => Ok(Check::Go),
+            Effect::DeleteSnapshot { image } => self.check_orphan(clients, image).await,
+            // Setting a tag or a family again changes nothing.
+            Effect::Family { .. } | Effect::Mark | Effect::Unmark | Effect::Orphan { .. } => {
+                Ok(Check::Go)
+            }
         }
     }
 
@@ -231,6 +229,13 @@ impl Op {
         } else {
             stale(&format!("its name is {} by now", image.name))
         })
+    }
+
+    /// The service refuses to delete a snapshot that an image holds (ECS API reference, `DeleteSnapshot`); that its own
+    /// image is gone is looked at here.
+    async fn check_orphan(&self, clients: &Clients, image: &str) -> Result<Check, Fault> {
+        let found = self.look(clients, &ImageId::new(image)).await?;
+        Ok(found.map_or(Check::Go, |it| stale(&format!("{} is there", it.id))))
     }
 
     async fn check_delete(
