@@ -15,12 +15,12 @@ pub use text::Style;
 
 /// What a run, or a plan, says.
 #[must_use]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
     /// When it began, by the local clock.
-    pub started_at: Option<Timestamp>,
+    pub started_at: Timestamp,
     /// When the resources were last seen, by the cloud's clock.
-    pub seen_at: Option<Timestamp>,
+    pub seen_at: Timestamp,
     /// The resources, as last seen.
     pub resources: BTreeMap<ResourceId, Resource>,
     /// Everything that was done, or is to be.

@@ -34,13 +34,14 @@ pub(super) fn run(global: &Global, wait: Option<Duration>, output: Output) -> Re
             Form::Json => {}
         };
         let work = engine::run(&run, &mut state, extent, &mut on_pass);
-        let (report, interrupted) =
+        let (ended, interrupted) =
             interruptible(work, cloud.clock.as_ref(), global.timeout, &stop).await?;
-        let report = report?;
+        let report = ended.report;
         match output.form {
             Form::Text => output::print(&report.closing_text(output.style)),
             Form::Json => output::print_json(&report.to_json()),
         }
+        ended.kept?;
         Ok(interrupted.unwrap_or_else(|| report.exit_code()))
     })
 }
@@ -58,7 +59,7 @@ fn pass_text(report: &Report, pass: u32, extent: Extent, output: Output) -> Stri
     match extent {
         Extent::Once => text,
         Extent::Wait(_) => {
-            let at = report.seen_at.map(|it| it.to_string()).unwrap_or_default();
+            let at = report.seen_at;
             let waiting = report.waiting_for().filter(|_| text.is_empty());
             let waiting = waiting.map(|it| format!(": {it}")).unwrap_or_default();
             format!("pass {pass}, {at}{waiting}\n{text}")

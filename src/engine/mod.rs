@@ -11,5 +11,5 @@ mod state;
 
 pub use guard::{Flags, with_defaults};
 pub use load::{Inventory, load};
-pub use run::{Extent, Run, plan, run};
+pub use run::{Ended, Extent, Run, plan, run};
 pub use state::State;

@@ -9,8 +9,8 @@ use tracing::info;
 
 use crate::clock::{Clock, Timestamp};
 use crate::plan::Unmanaged;
-use crate::providers::Clients;
-use crate::report::{Action, Outcome, Report};
+use crate::providers::{Calls, Clients};
+use crate::report::{self, Action, Outcome, Report};
 
 use super::apply::{Mode, apply};
 use super::conclude::{conclude, is_over};
@@ -55,74 +55,80 @@ pub enum Extent {
     Wait(Duration),
 }
 
-/// Looks, and says what would be done.
-pub async fn plan(run: &Run<'_>, state: &mut State) -> io::Result<Report> {
-    let mut tally = Tally::new(run);
-    let look = tally.look(run, state).await?;
-    let actions = apply(run, state, &look, Mode::Plan).await;
-    let report = Report {
-        actions,
-        ..Report::default()
-    };
-    Ok(tally.report(run, state, &look, report))
+/// What a run came to.
+#[must_use]
+#[derive(Debug)]
+pub struct Ended {
+    /// Everything that was done and seen.
+    pub report: Report,
+    /// Whether the status directory could be written; where it could not, nothing more was begun.
+    pub kept: io::Result<()>,
 }
 
-/// Makes passes. After each, `on_pass` gets what was done so far.
+/// Looks, and says what would be done.
+pub async fn plan(run: &Run<'_>, state: &mut State) -> Report {
+    let mut tally = Tally::new(run);
+    let look = tally.look(run, state).await;
+    let actions = apply(run, state, &look, Mode::Plan).await;
+    tally.report(run, state, &look, (actions, Mode::Plan))
+}
+
+/// Makes passes. After each, `on_pass` gets what was done so far and the number of the pass.
 pub async fn run(
     run: &Run<'_>,
     state: &mut State,
     extent: Extent,
     on_pass: &mut (dyn FnMut(&Report, u32) + Send),
-) -> io::Result<Report> {
+) -> Ended {
     let mut tally = Tally::new(run);
+    let mut seen = tally.look(run, state).await;
     let mut actions: Vec<Action> = Vec::new();
     let mut fruitless = 0;
-    let mut seen = tally.look(run, state).await?;
     loop {
-        let done = apply(run, state, &seen, Mode::Apply).await;
-        let is_changed = done.iter().any(|it| it.result == Outcome::Done);
-        let is_tried = done.iter().any(|it| {
-            matches!(
-                it.result,
-                Outcome::Done | Outcome::AlreadyDone | Outcome::Stale(_) | Outcome::Failed(_)
-            )
-        });
-        tally.writes += done.iter().filter(|it| it.result == Outcome::Done).count() as u64;
-        actions.extend(done);
-        if is_tried {
-            seen = tally.look(run, state).await?;
+        let mut is_changed = false;
+        if tally.kept.is_ok() {
+            let done = apply(run, state, &seen, Mode::Apply).await;
+            is_changed = tally.count(&done);
+            if done.iter().any(is_tried) {
+                seen = tally.look(run, state).await;
+            }
+            actions.extend(done);
         }
-        let report = Report {
-            actions,
-            applied: true,
-            ..Report::default()
-        };
-        let mut report = tally.report(run, state, &seen, report);
-        state.save()?;
+        let mut report = tally.report(run, state, &seen, (actions, Mode::Apply));
+        tally.keep(state.save());
         info!(pass = state.pass, converged = report.is_converged(), "pass");
         on_pass(&report, state.pass);
-        let Extent::Wait(limit) = extent else {
-            return Ok(report);
+        let is_over = report.resources.values().all(is_over);
+        let (Extent::Wait(limit), false, Ok(())) =
+            (extent, is_over || run.is_stopped(), &tally.kept)
+        else {
+            return tally.end(report);
         };
-        if report.resources.values().all(is_over) || run.is_stopped() {
-            return Ok(report);
-        }
         fruitless = if is_changed { 0 } else { fruitless + 1 };
-        let pause = if is_changed && has_news(state, &seen) {
+        let has_news = is_changed && has_news(state, &seen);
+        let pause = if has_news {
             Duration::ZERO
         } else {
             pause(&report, &seen, fruitless)
         };
         if run.clock.now().plus(pause).since(tally.started_at) > limit {
             report.ran_out = true;
-            return Ok(report);
+            return tally.end(report);
         }
         actions = report.actions;
         if pause > Duration::ZERO {
             wait(run, pause).await;
-            seen = tally.look(run, state).await?;
+            seen = tally.look(run, state).await;
         }
         state.pass += 1;
+    }
+}
+
+/// Whether an action may have changed something, or found it changed.
+fn is_tried(action: &Action) -> bool {
+    match action.result {
+        Outcome::Done | Outcome::AlreadyDone | Outcome::Stale(_) | Outcome::Failed(_) => true,
+        Outcome::Planned | Outcome::Refused(_) => false,
     }
 }
 
@@ -170,7 +176,8 @@ struct Tally {
     started_at: Timestamp,
     listings: u64,
     writes: u64,
-    before: crate::providers::Calls,
+    before: Calls,
+    kept: io::Result<()>,
 }
 
 impl Tally {
@@ -180,50 +187,80 @@ impl Tally {
             listings: 0,
             writes: 0,
             before: run.clients.calls(),
+            kept: Ok(()),
         }
     }
 
-    async fn look(&mut self, run: &Run<'_>, state: &mut State) -> io::Result<Look> {
+    async fn look(&mut self, run: &Run<'_>, state: &mut State) -> Look {
         let look = look(run.inventory, run.clients, &state.record).await;
         let plans = look.resources.values().filter_map(|it| it.as_ref().ok());
         // Resources that need the same listing read it once.
         let listings: BTreeMap<&String, &u64> = plans.flat_map(|it| &it.plan.listings).collect();
         self.listings += listings.values().copied().sum::<u64>();
-        state.settle(&look)?;
-        Ok(look)
+        self.keep(state.settle(&look));
+        look
     }
 
-    /// Completes a report by what the last look showed.
-    fn report(&self, run: &Run<'_>, state: &mut State, look: &Look, mut report: Report) -> Report {
-        report.started_at = Some(self.started_at);
-        report.seen_at = Some(look.now);
-        report.resources = conclude(run, state, look, &report.actions);
+    /// The first failure to write the status is the one that is told.
+    fn keep(&mut self, kept: io::Result<()>) {
+        if self.kept.is_ok() {
+            self.kept = kept;
+        }
+    }
+
+    /// Counts what a pass did, and says whether it changed anything.
+    fn count(&mut self, done: &[Action]) -> bool {
+        let changes = done.iter().filter(|it| it.result == Outcome::Done).count();
+        self.writes += changes as u64;
+        changes > 0
+    }
+
+    /// A report of what was done, and of what the last look showed.
+    fn report(
+        &self,
+        run: &Run<'_>,
+        state: &mut State,
+        look: &Look,
+        (actions, mode): (Vec<Action>, Mode),
+    ) -> Report {
         let planned = || {
-            look.resources
-                .iter()
-                .filter_map(|(id, it)| Some((id, it.as_ref().ok()?)))
+            let seen = look.resources.iter();
+            seen.filter_map(|(id, it)| Some((id, it.as_ref().ok()?)))
         };
-        report.unknown = planned()
-            .flat_map(|(id, it)| {
-                it.plan
-                    .unknown
-                    .iter()
-                    .map(|unknown| (id.clone(), unknown.clone()))
-            })
-            .collect();
+        let unknown = planned().flat_map(|(id, it)| {
+            it.plan
+                .unknown
+                .iter()
+                .map(move |it| (id.clone(), it.clone()))
+        });
         let mut unmanaged: Vec<Unmanaged> = planned()
             .flat_map(|(_, it)| it.plan.unmanaged.clone())
             .collect();
         unmanaged.sort();
         unmanaged.dedup_by(|a, b| a.object == b.object);
-        report.unmanaged = unmanaged;
         let calls = run.clients.calls();
-        report.calls = crate::report::Calls {
-            reads: calls.reads - self.before.reads,
-            writes: calls.writes - self.before.writes,
-            by_service: calls.by_service,
-            lower_bound: self.listings + self.writes,
-        };
-        report
+        Report {
+            started_at: self.started_at,
+            seen_at: look.now,
+            resources: conclude(run, state, look, &actions),
+            actions,
+            unknown: unknown.collect(),
+            unmanaged,
+            calls: report::Calls {
+                reads: calls.reads - self.before.reads,
+                writes: calls.writes - self.before.writes,
+                by_service: calls.by_service,
+                lower_bound: self.listings + self.writes,
+            },
+            applied: mode == Mode::Apply,
+            ran_out: false,
+        }
+    }
+
+    fn end(self, report: Report) -> Ended {
+        Ended {
+            report,
+            kept: self.kept,
+        }
     }
 }

@@ -163,9 +163,9 @@ impl Lab {
             flags: Flags::default(),
             stop: stopped,
         };
-        engine::run(&run, &mut state, extent, &mut |_, _| {})
-            .await
-            .expect("the status can be written")
+        let ended = engine::run(&run, &mut state, extent, &mut |_, _| {}).await;
+        ended.kept.expect("the status can be written");
+        ended.report
     }
 
     /// What a new process would do.
@@ -181,9 +181,7 @@ impl Lab {
             stop: stopped,
         };
         let mut state = State::unkept(Record::default());
-        engine::plan(&run, &mut state)
-            .await
-            .expect("a plan writes nothing")
+        engine::plan(&run, &mut state).await
     }
 }
 
