@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
 
 use super::{Action, Outcome, Report};
 
@@ -48,9 +48,9 @@ fn action(action: &Action) -> Value {
         Outcome::Planned => ("planned", Value::Null),
         Outcome::Done => ("done", Value::Null),
         Outcome::AlreadyDone => ("already-done", Value::Null),
-        Outcome::Stale(why) => ("stale", json!({"message": why})),
+        Outcome::Stale(why) => ("stale", without_fault("Stale", why)),
         Outcome::Failed(fault) => ("failed", error(fault)),
-        Outcome::Refused(why) => ("refused", json!({"message": why})),
+        Outcome::Refused(why) => ("refused", without_fault("Guard", why)),
     };
     let (file, line) = action.cause.at.clone().unzip();
     json!({
@@ -64,6 +64,13 @@ fn action(action: &Action) -> Value {
         "result": result,
         "error": problem,
     })
+}
+
+/// Why nothing was done although nothing failed, in the form of an error.
+fn without_fault(class: &str, message: &str) -> Value {
+    let mut value = error(&Fault::new(Class::Invalid, "", message));
+    value["class"] = class.into();
+    value
 }
 
 fn error(fault: &Fault) -> Value {

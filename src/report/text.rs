@@ -58,12 +58,39 @@ impl Report {
             );
         }
         for (id, resource) in &self.resources {
-            for remark in remarks(resource) {
+            for remark in self.remarks(resource) {
                 let _ = writeln!(text, "  {id}  {remark}");
             }
         }
         let _ = writeln!(text, "{}", self.sum());
         text
+    }
+
+    /// What a person must know of a resource beyond its actions.
+    fn remarks(&self, resource: &Resource) -> Vec<String> {
+        let mut remarks = Vec::new();
+        // What a plan leaves to do are the lines above.
+        let is_said = |reason: &str| !self.applied && reason == "ActionsPlanned";
+        let ready = resource.ready();
+        let ready = ready.filter(|it| it.status != Truth::True && !is_said(&it.reason));
+        if let Some(ready) = ready {
+            let word = match resource.state {
+                State::Ready => "ready",
+                State::Working => "on its way",
+                State::Suspended => "suspended",
+                State::Stalled => "stalled",
+                State::Refused => "refused",
+                State::FactUnknown | State::Unseen(_) => "unknown",
+            };
+            remarks.push(format!(
+                "{word}: {}: {}",
+                ready.reason,
+                ready.message.replace('\n', "\n    ")
+            ));
+        }
+        let other = |it: &crate::status::Condition| format!("{}: {}", it.kind, it.message);
+        remarks.extend(resource.others().map(other));
+        remarks
     }
 
     fn sum(&self) -> String {
@@ -160,28 +187,4 @@ fn cause(action: &Action) -> String {
         (None, "") => cause.kind.to_owned(),
         (None, detail) => format!("{}: {detail}", cause.kind),
     }
-}
-
-/// What a person must know of a resource beyond its actions.
-fn remarks(resource: &Resource) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let ready = resource.ready().filter(|it| it.status != Truth::True);
-    if let Some(ready) = ready {
-        let word = match resource.state {
-            State::Ready => "ready",
-            State::Working => "on its way",
-            State::Suspended => "suspended",
-            State::Stalled => "stalled",
-            State::Refused => "refused",
-            State::FactUnknown | State::Unseen(_) => "unknown",
-        };
-        remarks.push(format!(
-            "{word}: {}: {}",
-            ready.reason,
-            ready.message.replace('\n', "\n    ")
-        ));
-    }
-    let other = |it: &crate::status::Condition| format!("{}: {}", it.kind, it.message);
-    remarks.extend(resource.others().map(other));
-    remarks
 }
