@@ -115,11 +115,17 @@ fn prepare(path: &Path) -> Result<File, Refusal> {
         .map_err(failed)
 }
 
-/// Whether git has any file of the folder in its index. Where there is no git, nothing is tracked.
+/// Whether git has any file of the folder in its index. Where there is no repository or no git, nothing is tracked.
 fn is_tracked_by_git(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else {
+        return false;
+    };
+    if !path.ancestors().any(|it| it.join(".git").exists()) {
+        return false;
+    }
     let listed = Command::new("git")
         .arg("-C")
-        .arg(path)
+        .arg(&path)
         .args(["ls-files", "--", "."])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
