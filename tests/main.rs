@@ -1,6 +1,7 @@
 //! All tests that look at the library from outside, in one binary.
 
 mod cli;
+mod golden_cases;
 mod proofs;
 mod sim;
 mod state_files;
