@@ -1,6 +1,8 @@
 //! All tests that look at the library from outside, in one binary.
 
 mod cli;
+mod golden_cases;
+mod incidents;
 mod proofs;
 mod sim;
 mod state_files;

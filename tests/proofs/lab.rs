@@ -1,10 +1,14 @@
 //! A world and a reconciler in one runtime: the reconciler can die and be started anew.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,11 +18,12 @@ use reconcile::engine::{self, Extent, Flags, Inventory, Run, State, load};
 use reconcile::kinds::KINDS;
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
+use reconcile::sim::history::{Event, What};
 use reconcile::sim::scenario::Scenario;
-use reconcile::sim::server::{Gate, Service, serve};
+use reconcile::sim::server::{Gate, GatePoint, Service, Side, Verdict, serve};
 use reconcile::sim::time::WorldClock;
-use reconcile::sim::{World, environment};
-use reconcile::store::folder::hold;
+use reconcile::sim::{Request, World, environment};
+use reconcile::store::folder::{Folder, hold};
 use reconcile::store::record::Record;
 
 use super::cases::Case;
@@ -37,13 +42,24 @@ fn status_folder() -> TempDir {
     folder.expect("there is room for a folder")
 }
 
+/// How often a status directory is tried.
+const TRIES_MAX: u32 = 1000;
+
+/// Holds a status directory without letting the world's time pass. A process that another thread starts shares our open
+/// files for a moment, and so a lock that we have let go.
+fn held(clock: &dyn Clock, status: &Path) -> Folder {
+    let mut tries = (0..TRIES_MAX).filter_map(|_| hold(clock, status).now_or_never());
+    let held = tries.next().expect("nobody else holds it for long");
+    held.expect("it can be used")
+}
+
 /// One world with its server and status directory.
 pub(crate) struct Lab {
     pub(crate) inventory: Inventory,
     pub(crate) gate: Option<Gate>,
     scenario: Scenario,
     status: TempDir,
-    running: Mutex<Option<Running>>,
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 #[derive(Clone)]
@@ -51,6 +67,27 @@ struct Running {
     world: Arc<Mutex<World>>,
     clock: Arc<VirtualClock>,
     settings: BTreeMap<String, String>,
+}
+
+impl Running {
+    fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        let mut world: MutexGuard<'_, World> =
+            self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&mut world)
+    }
+
+    fn administer(&self, method: &str, path: &str, sent: &Value) {
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: BTreeMap::new(),
+            body: sent.to_string().into_bytes(),
+        };
+        let answer = self.with_world(|it| it.handle(&request, self.clock.now()));
+        let said = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, 200, "{path}: {said}");
+    }
 }
 
 impl Lab {
@@ -65,8 +102,32 @@ impl Lab {
             gate: None,
             scenario: scenario.clone(),
             status: status_folder(),
-            running: Mutex::new(None),
+            running: Arc::default(),
         }
+    }
+
+    /// A lab whose state folder holds this one file.
+    pub(crate) fn declaring(state: &str, scenario: &Scenario) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        fs::write(folder.path().join("state.yaml"), state).expect("there is room for a file");
+        Self::of(folder.path(), scenario)
+    }
+
+    /// Lets somebody else put objects into the world, once: right before the first call of `action` on `object`.
+    pub(crate) fn meddle_before(&mut self, action: &'static str, object: &str, objects: Value) {
+        let (object, running) = (object.to_owned(), Arc::clone(&self.running));
+        let is_over = AtomicBool::new(false);
+        self.gate = Some(Gate::new(move |point: &GatePoint| {
+            let is_meant = point.side == Side::Before
+                && point.call.action == action
+                && point.call.object.as_ref() == Some(&object);
+            if is_meant && !is_over.swap(true, Ordering::Relaxed) {
+                let running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                let running = running.as_ref().expect("the world is served");
+                running.administer("POST", "/_sim/objects", &objects);
+            }
+            Verdict::Go
+        }));
     }
 
     /// Serves the world while `work` runs.
@@ -118,12 +179,46 @@ impl Lab {
         self.running().clock.now()
     }
 
-    /// Looks into the world, or changes it behind everybody's back.
+    /// Lets time pass.
+    pub(crate) async fn wait(&self, duration: Duration) {
+        self.running().clock.sleep(duration).await;
+    }
+
+    /// Looks into the world.
     pub(crate) fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        let running = self.running();
-        let mut world: MutexGuard<'_, World> =
-            running.world.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&mut world)
+        self.running().with_world(look)
+    }
+
+    /// Puts objects into the world behind everybody's back; one that is there becomes what it says.
+    pub(crate) fn put(&self, objects: &Value) {
+        self.running().administer("POST", "/_sim/objects", objects);
+    }
+
+    /// Makes these the only troubles.
+    pub(crate) fn trouble(&self, troubles: &Value) {
+        self.running().administer("PUT", "/_sim/trouble", troubles);
+    }
+
+    /// The ids of all images, instances and snapshots whose deletion was accepted, in that order.
+    pub(crate) fn deleted(&self) -> Vec<String> {
+        let deleted = |event: &Event| match &event.what {
+            What::ImageDeleted { image, .. } => Some(image.image_id.to_string()),
+            What::InstanceDeleting(instance) => Some(instance.instance_id.to_string()),
+            What::SnapshotDeleted(snapshot) => Some(snapshot.snapshot_id.to_string()),
+            What::ImageCreated(_)
+            | What::ImageTurned { .. }
+            | What::ImageUsable { .. }
+            | What::ImageRenamed { .. }
+            | What::FamilyChanged { .. }
+            | What::InstanceCreated(_)
+            | What::InstanceTurned { .. }
+            | What::InstanceDeleted { .. }
+            | What::ReleaseTimeChanged { .. }
+            | What::SnapshotCreated(_)
+            | What::Tagged { .. }
+            | What::Untagged { .. } => None,
+        };
+        self.with_world(|it| it.history().iter().filter_map(deleted).collect())
     }
 
     /// How many calls were meant to change something.
@@ -140,20 +235,24 @@ impl Lab {
 
     /// Lets a new process make passes until there is no reason for another one.
     pub(crate) async fn converge(&self, seed: u64) -> Report {
-        self.run(seed, Extent::Wait(PATIENCE)).await
+        self.run(seed, Extent::Wait(PATIENCE), &self.status).await
+    }
+
+    /// Does the same on another machine, which shares nothing with this one but the world.
+    pub(crate) async fn converge_elsewhere(&self, seed: u64) -> Report {
+        self.run(seed, Extent::Wait(PATIENCE), &status_folder())
+            .await
     }
 
     /// Lets a new process make one pass.
     pub(crate) async fn once(&self, seed: u64) -> Report {
-        self.run(seed, Extent::Once).await
+        self.run(seed, Extent::Once, &self.status).await
     }
 
-    async fn run(&self, seed: u64, extent: Extent) -> Report {
+    async fn run(&self, seed: u64, extent: Extent, status: &TempDir) -> Report {
         let clients = self.clients(seed);
         let clock = self.running().clock;
-        let folder = hold(clock.as_ref(), self.status.path())
-            .await
-            .expect("nobody else holds it");
+        let folder = held(clock.as_ref(), status.path());
         let mut state = State::kept_in(&folder).expect("the status can be read");
         let (_stop, stopped) = watch::channel(false);
         let run = Run {

@@ -3,10 +3,10 @@
 //! Every folder of `tests/cases` is a case: `world.yaml` says what exists, `state/` what is declared. A kind joins
 //! the proofs by adding one.
 
-mod cases;
+pub(crate) mod cases;
 mod crash;
-mod lab;
-mod oracle;
+pub(crate) mod lab;
+pub(crate) mod oracle;
 
 use std::io::Write;
 

@@ -140,12 +140,14 @@ fn check_deletion(
         .get("reconcile:owner")
         .map(String::as_str)
         .unwrap_or_default();
-    let line = declared.lines.iter().find(|it| {
-        owner.ends_with(it.spec.name_prefix.as_str())
-            || known
-                .image_name
-                .starts_with(it.latest.trim_end_matches("latest"))
-    });
+    let is_named = |it: &&Line<'_>| {
+        let stem = it.latest.trim_end_matches("latest");
+        known.image_name.starts_with(stem)
+    };
+    let is_owned = |it: &&Line<'_>| owner.ends_with(it.spec.name_prefix.as_str());
+    // A resource with two architectures has two lines: the name tells which.
+    let lines = || declared.lines.iter();
+    let line = lines().find(is_named).or_else(|| lines().find(is_owned));
     let line = line.unwrap_or_else(|| panic!("I1, of no line that is declared: {what}"));
     assert!(
         !line

@@ -8,6 +8,7 @@ use crate::fact::Fact;
 use crate::kinds::tags::{self, Owner};
 use crate::resource::Resource;
 
+use super::op::Reach;
 use super::seen::{Instance, Payment, Phase, Seen};
 use super::spec::{Purchase, Spec};
 
@@ -50,7 +51,7 @@ pub(super) fn judge(
     instance: &Instance,
     now: Timestamp,
 ) -> Verdict {
-    if let Some(why) = not_ours_to_touch(resource, seen, instance, now) {
+    if let Some(why) = left_alone(&Reach::of(resource, seen), instance, now) {
         return Verdict::LeaveAlone(why);
     }
     let spec = &resource.spec;
@@ -105,13 +106,9 @@ fn idling(spec: &Spec, instance: &Instance, now: Timestamp) -> Verdict {
     }
 }
 
-fn not_ours_to_touch(
-    resource: &Resource<Spec>,
-    seen: &Seen,
-    instance: &Instance,
-    now: Timestamp,
-) -> Option<String> {
-    match tags::owner(&instance.tags, &seen.home.scope, &resource.id) {
+/// Why an instance is none of the policy's business; none: it may be touched.
+pub(super) fn left_alone(reach: &Reach, instance: &Instance, now: Timestamp) -> Option<String> {
+    match tags::owner(&instance.tags, &reach.scope, &reach.policy) {
         Owner::Scope(scope) => return Some(format!("it belongs to scope {scope}")),
         Owner::Resource(owner) if instance.release.is_none_or(|release| now < release) => {
             return Some(format!(
@@ -123,7 +120,7 @@ fn not_ours_to_touch(
     if instance.protected {
         return Some("it is protected from deletion".to_owned());
     }
-    match (instance.payment, resource.spec.purchase) {
+    match (instance.payment, reach.purchase) {
         (Payment::Subscription, _) => Some("it is a subscription".to_owned()),
         (Payment::OnDemand, Purchase::Spot) => {
             Some("it is on-demand, and spec.purchase is Spot".to_owned())

@@ -7,22 +7,26 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::fault::Fault;
-use crate::ids::{InstanceId, Token};
+use crate::ids::{InstanceId, ResourceId, Token};
 use crate::kind::{self, Check};
 use crate::kinds::tags;
 use crate::plan::Verb;
 use crate::providers::Clients;
 use crate::providers::aliyun::{Place, Taggable};
+use crate::resource::Resource;
 
-use super::seen::{self, Instance, Phase};
+use super::judge::left_alone;
+use super::seen::{self, Instance, Phase, Seen, is_selected};
+use super::spec::{Purchase, Spec};
 
 /// One effect on one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Op {
     /// Where it is.
     pub place: Place,
-    /// The tags that it must still have.
-    pub selector: BTreeMap<String, String>,
+    /// What it must still be.
+    #[serde(flatten)]
+    pub reach: Reach,
     /// Its id.
     pub object: String,
     /// Its name.
@@ -30,6 +34,31 @@ pub struct Op {
     /// What is done.
     #[serde(flatten)]
     pub effect: Effect,
+}
+
+/// Which instances a policy may touch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reach {
+    /// The scope; those of another one are foreign.
+    pub scope: String,
+    /// The policy itself.
+    pub policy: ResourceId,
+    /// The tags that they have.
+    pub selector: BTreeMap<String, String>,
+    /// How they are paid for.
+    pub purchase: Purchase,
+}
+
+impl Reach {
+    /// That of a policy.
+    pub(super) fn of(resource: &Resource<Spec>, seen: &Seen) -> Self {
+        Self {
+            scope: seen.home.scope.clone(),
+            policy: resource.id.clone(),
+            selector: resource.spec.selector.tags.clone(),
+            purchase: resource.spec.purchase,
+        }
+    }
 }
 
 /// What is done.
@@ -122,7 +151,7 @@ impl kind::Op for Op {
 }
 
 impl Op {
-    /// Looks once more: it is there, selected, unprotected, and what made it go still holds.
+    /// Looks once more: it is there, the policy may touch it, and what made it go still holds.
     /// `stopped_only` is none before the mark is set.
     async fn check_removal(
         &self,
@@ -138,22 +167,17 @@ impl Op {
             clients.aliyun.prove_instances_visible(&self.place).await?;
             return Ok(Check::AlreadyDone);
         };
-        Ok(match self.stale(&instance, stopped_only) {
-            Some(why) => Check::Stale(why.to_owned()),
+        let stale = left_alone(&self.reach, &instance, clients.now());
+        let stale = stale.or_else(|| self.stale(&instance, stopped_only).map(str::to_owned));
+        Ok(match stale {
+            Some(why) => Check::Stale(why),
             None => Check::Go,
         })
     }
 
     fn stale(&self, instance: &Instance, stopped_only: Option<bool>) -> Option<&'static str> {
-        if self
-            .selector
-            .iter()
-            .any(|(key, value)| instance.tags.get(key) != Some(value))
-        {
+        if !is_selected(&self.reach.selector, &instance.tags) {
             return Some("its tags are no longer those of the selector");
-        }
-        if instance.protected {
-            return Some("it is protected from deletion by now");
         }
         if stopped_only == Some(true) && instance.phase != Phase::Stopped {
             return Some("it is not stopped any more, so it may have work");

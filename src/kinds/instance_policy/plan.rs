@@ -9,7 +9,7 @@ use crate::plan::{Cause, Health, Notice, Plan, Step, UnknownObject, Unmanaged, W
 use crate::resource::{Goal, Resource};
 
 use super::judge::{Rule, Verdict, judge};
-use super::op::{Effect, Op};
+use super::op::{Effect, Op, Reach};
 use super::seen::{Instance, Phase, Seen};
 use super::spec::Spec;
 
@@ -29,6 +29,11 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Pl
         format!("ecs {} instances", seen.home.place),
         pages(seen.listed),
     );
+    if seen.listed == 0 {
+        // It had to be proven that there are none.
+        plan.listings
+            .insert(format!("ecs {} visibility", seen.home.place), 1);
+    }
     plan.groups.insert(GROUP.to_owned(), seen.instances.len());
     match resource.policy.ensure {
         Goal::Present => draft.present(now),
@@ -140,7 +145,7 @@ impl Draft<'_> {
         self.plan.steps.push(Step {
             op: Op {
                 place: self.seen.home.place.clone(),
-                selector: self.resource.spec.selector.tags.clone(),
+                reach: Reach::of(self.resource, self.seen),
                 object: instance.id.to_string(),
                 name: instance.name.clone(),
                 effect,

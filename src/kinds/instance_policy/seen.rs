@@ -11,7 +11,7 @@ use crate::kinds::aliyun_region::{AliyunRegion, Home};
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
-use super::spec::{Selector, Spec};
+use super::spec::Spec;
 
 /// What was seen for one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +84,17 @@ pub(super) async fn observe(
     let home = context
         .spec::<AliyunRegion>(resource.spec.region_ref.as_str())
         .home();
-    let listed = context.clients.aliyun.instances(&home.place).await?;
+    let ecs = &context.clients.aliyun;
+    let listed = ecs.instances(&home.place).await?;
+    if listed.items().is_empty() {
+        // Without the permission the listing is empty too.
+        ecs.prove_instances_visible(&home.place).await?;
+    }
     let selector = &resource.spec.selector;
     let mut instances: Vec<Instance> = listed
         .items()
         .iter()
-        .filter(|it| is_selected(selector, &it.tags))
+        .filter(|it| is_selected(&selector.tags, &it.tags))
         .map(|it| Instance {
             busy: busy(&resource.spec),
             ..instance(it)
@@ -104,9 +109,11 @@ pub(super) async fn observe(
 }
 
 /// Whether an instance with these tags is one of the policy's.
-pub(super) fn is_selected(selector: &Selector, tags: &BTreeMap<String, String>) -> bool {
+pub(super) fn is_selected(
+    selector: &BTreeMap<String, String>,
+    tags: &BTreeMap<String, String>,
+) -> bool {
     selector
-        .tags
         .iter()
         .all(|(key, value)| tags.get(key) == Some(value))
 }

@@ -136,10 +136,9 @@ impl kind::Op for Op {
             Effect::Rename { to, .. } => self.check_rename(clients, to).await,
             Effect::Delete { serving, .. } => self.check_delete(clients, serving.as_ref()).await,
             Effect::DeleteSnapshot { image } => self.check_orphan(clients, image).await,
+            Effect::Orphan { .. } => self.check_still_ours(clients).await,
             // Setting a tag or a family again changes nothing.
-            Effect::Family { .. } | Effect::Mark | Effect::Unmark | Effect::Orphan { .. } => {
-                Ok(Check::Go)
-            }
+            Effect::Family { .. } | Effect::Mark | Effect::Unmark => Ok(Check::Go),
         }
     }
 
@@ -228,6 +227,17 @@ impl Op {
             Check::Go
         } else {
             stale(&format!("its name is {} by now", image.name))
+        })
+    }
+
+    /// A snapshot that bears our mark goes with its image, whoever deletes that.
+    async fn check_still_ours(&self, clients: &Clients) -> Result<Check, Fault> {
+        let found = self.look(clients, &self.image()).await?;
+        let is_lost = found.is_some_and(|it| self.owner(&it) != Owner::Ours);
+        Ok(if is_lost {
+            stale("it is not ours any more")
+        } else {
+            Check::Go
         })
     }
 

@@ -81,7 +81,7 @@ const ROWS: &[Row] = &[
          ImageIsExporting ImageIsImporting IncorrectDiskStatus \
          IncorrectDiskStatus.CreatingSnapshot IncorrectDiskStatus.Transferring \
          IncorrectImageStatus IncorrectInstanceStatus IncorrectInstanceStatus.Initializing \
-         InstanceNotReady InvalidOperation.RelatedSnapshotNotFinished InvalidSnapshotId.NotReady \
+         InstanceNotReady InvalidImageName.Duplicated InvalidOperation.RelatedSnapshotNotFinished InvalidSnapshotId.NotReady \
          InvalidStatus.ImageIsCreating OperationDenied.ImageCopy* \
          QuotaExceed.ConcurrentSnapshotQuota SnapshotCreatedImage SnapshotNotReady \
          TooManySnapshot.Unfinished",

@@ -1,0 +1,195 @@
+//! What has gone wrong with today's scripts and their like, each as a test that begins with its id.
+//!
+//! Ids are those of the record that this project began with: `A` leaked machines, `B` image builds, `C` runners, `D` merges,
+//! `E` process, `W` weaknesses found by reading and running the scripts, `PA` pains of their users.
+//!
+//! | not tested here | because |
+//! |---|---|
+//! | A1a A1e A2 A3 A4 A5 A6 A8 | guests launched later |
+//! | W12–W18, PA5 PA7 PA8 PA9 | nothing builds yet |
+//! | B2 B3 B5 B6 B7 B8 B9 | nothing builds yet |
+//! | C1–C11, F1, W19 W23 W24 W25, PA4 | nothing launches yet |
+//! | W26 W27 W28 W29, PA2 PA3 | no runners yet |
+//! | D1 D3, W30–W34, PA10 PA11 PA12 | no containers yet |
+//! | W35 W36 W38 W39 | no guests yet |
+//! | D2, E2 E3, W37 | not about behaviour |
+//! | E4 | the simulator's tests |
+//! | PA1 | is A1 again |
+
+mod every_call;
+mod listing;
+mod machines;
+mod naming;
+mod races;
+
+use reconcile::report::{Report, State};
+use reconcile::sim::scenario::Scenario;
+use serde_json::{Value, json};
+
+use crate::proofs::lab::Lab;
+
+const REGION: &str = "cn-hangzhou";
+/// What images of the line `p` for amd64 are called.
+const STEM: &str = "p-amd64-";
+
+/// A line of images `p` whose spec says this besides.
+fn line(spec: &str) -> String {
+    declared(
+        "MachineImage",
+        "line",
+        &format!("namePrefix: p, architectures: [amd64], {spec}"),
+    )
+}
+
+/// A policy whose spec says this.
+fn policy(spec: &str) -> String {
+    declared("InstancePolicy", "idle", spec)
+}
+
+fn declared(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "---
+apiVersion: reconcile/v1alpha1
+kind: {kind}
+metadata: {{name: {name}}}
+policy: {{guards: {{maxDeletes: 1000, maxDeletePercent: 100}}}}
+spec: {{regionRef: home, {spec}}}
+"
+    )
+}
+
+/// A lab with one region, these resources in it, and this world.
+fn lab(resources: &str, world: Value) -> Lab {
+    let home = "apiVersion: reconcile/v1alpha1
+kind: AliyunRegion
+metadata: {name: home}
+spec: {regionId: cn-hangzhou, scope: test}
+";
+    let scenario = Scenario::from_value(world).expect("a test writes a world");
+    Lab::declaring(&format!("{home}{resources}"), &scenario)
+}
+
+/// Reads `id name MM-DDTHH:MM:SS word…`, an image a line, where `-` stands for an unknown time. It is 2026-11-21T02:00:00.
+fn images(lines: &str) -> Value {
+    let image = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [id, name, created, words @ ..] = words.as_slice() else {
+            panic!("{line} lacks an id, a name or a time");
+        };
+        let name = name
+            .strip_prefix('=')
+            .map_or(format!("{STEM}{name}"), str::to_owned);
+        let mut tags = json!({});
+        let mut image = json!({"ImageId": id, "ImageName": name, "CreationTime": time(created)});
+        for word in words {
+            match *word {
+                "ours" => own(&mut tags, "test", "MachineImage/line"),
+                "theirs" => own(&mut tags, "other", "MachineImage/line"),
+                "another's" => own(&mut tags, "test", "MachineImage/another"),
+                "L" => tags["Latest"] = json!("true"),
+                "family" => image["ImageFamily"] = json!("p-amd64"),
+                "arm64" => image["Architecture"] = json!("arm64"),
+                "shared" => image["IsSelfShared"] = json!(true),
+                "unusable" => image["Usable"] = json!(false),
+                status => image["Status"] = json!(status),
+            }
+        }
+        image["Tags"] = tags;
+        image
+    };
+    let lines = lines.lines().filter(|it| !it.trim().is_empty());
+    Value::Array(lines.map(image).collect())
+}
+
+fn own(tags: &mut Value, scope: &str, owner: &str) {
+    tags["reconcile:managed-by"] = json!(scope);
+    tags["reconcile:owner"] = json!(owner);
+}
+
+fn time(text: &str) -> String {
+    if text == "-" {
+        String::new()
+    } else {
+        format!("2026-{text}Z")
+    }
+}
+
+/// Reads `id status MM-DDTHH:MM:SS word…`, an instance a line: words are `on-demand`, `protected`, `release=` and a time,
+/// `from=` and an image, and tags.
+fn instances(lines: &str) -> Value {
+    let instance = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [id, status, created, words @ ..] = words.as_slice() else {
+            panic!("{line} lacks an id, a status or a time");
+        };
+        let mut tags = json!({});
+        let mut instance = json!({
+            "InstanceId": id, "InstanceName": id, "ImageId": "ubuntu", "Status": status,
+            "CreationTime": time(created), "SpotStrategy": "SpotAsPriceGo",
+        });
+        for word in words {
+            match word.split_once('=') {
+                Some(("release", at)) => instance["AutoReleaseTime"] = json!(time(at)),
+                Some(("from", image)) => instance["ImageId"] = json!(image),
+                Some(("owner", owner)) => own(&mut tags, "test", owner),
+                Some((key, value)) => tags[key] = json!(value),
+                None if *word == "on-demand" => instance["SpotStrategy"] = json!("NoSpot"),
+                None => instance["DeletionProtection"] = json!(*word == "protected"),
+            }
+        }
+        instance["Tags"] = tags;
+        instance
+    };
+    let lines = lines.lines().filter(|it| !it.trim().is_empty());
+    Value::Array(lines.map(instance).collect())
+}
+
+/// The images of the world, `id name` each, by id; names of the line without what they all begin with.
+fn names(lab: &Lab) -> Vec<String> {
+    let now = lab.now();
+    let images = lab.with_world(|it| it.images(REGION, now));
+    let name = |it: &str| {
+        it.strip_prefix(STEM)
+            .map_or(format!("={it}"), str::to_owned)
+    };
+    images
+        .iter()
+        .map(|it| format!("{} {}", it.image_id, name(&it.image_name)))
+        .collect()
+}
+
+/// The ids of the machines of the world.
+fn machines(lab: &Lab) -> Vec<String> {
+    let now = lab.now();
+    let machines = lab.with_world(|it| it.instances(REGION, now));
+    machines
+        .iter()
+        .map(|it| it.instance_id.to_string())
+        .collect()
+}
+
+/// How the resources of a kind are.
+fn states<'a>(report: &'a Report, kind: &str) -> Vec<&'a State> {
+    let of_kind = report.resources.iter().filter(|(id, _)| id.kind == kind);
+    of_kind.map(|(_, it)| &it.state).collect()
+}
+
+/// Failures of one action that go on until somebody ends them; none of them has an effect.
+fn failures(action: &str) -> Vec<Value> {
+    let ways = [
+        json!({"fault": "status", "status": 500}),
+        json!({"fault": "status", "status": 503}),
+        json!({"fault": "status", "status": 400, "code": "Throttling.User"}),
+        json!({"fault": "status", "status": 429, "seconds": 5}),
+        json!({"fault": "status", "status": 403, "code": "Forbidden.RAM"}),
+        json!({"fault": "status", "status": 400, "code": "InvalidImageName.Duplicated"}),
+        json!({"fault": "dropBefore"}),
+    ];
+    ways.into_iter()
+        .map(|mut it| {
+            it["action"] = json!(action);
+            it["times"] = json!(1_000_000);
+            it
+        })
+        .collect()
+}
