@@ -10,7 +10,7 @@ use crate::resource::{Goal, Resource};
 
 use super::judge::{Rule, Verdict, judge};
 use super::op::{Effect, Op, Reach};
-use super::seen::{Instance, Phase, Seen};
+use super::seen::{Instance, Phase, Seen, VISIBLE};
 use super::spec::Spec;
 
 /// The guarded group: all instances that the policy selects.
@@ -29,10 +29,13 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Pl
         format!("ecs {} instances", seen.home.place),
         pages(seen.listed),
     );
-    if seen.listed == 0 {
-        // It had to be proven that there are none.
+    if seen.proven.is_some() {
         plan.listings
             .insert(format!("ecs {} visibility", seen.home.place), 1);
+    }
+    // A list that has something needs no proof, and the next one that is empty needs a new one.
+    if seen.proven.is_some() || seen.listed > 0 {
+        plan.remember.insert(VISIBLE, seen.proven);
     }
     plan.groups.insert(GROUP.to_owned(), seen.instances.len());
     match resource.policy.ensure {

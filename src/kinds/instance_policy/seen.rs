@@ -1,6 +1,7 @@
 //! The instances of a region that a policy selects.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::fact::Fact;
@@ -22,6 +23,8 @@ pub struct Seen {
     pub instances: Vec<Instance>,
     /// How many instances the region has in all.
     pub listed: usize,
+    /// When it was proven just now that an empty list means that there are none; none: there was no need.
+    pub proven: Option<Timestamp>,
 }
 
 /// One instance.
@@ -77,6 +80,12 @@ pub enum Payment {
     Subscription,
 }
 
+/// What is remembered between passes: when it was last proven that an empty list means that there are no instances.
+pub(super) const VISIBLE: &str = "instances-visible";
+
+/// How often that is proven while the list is empty. Whatever rests on it is proven again right before.
+const PROVE_EVERY: Duration = Duration::from_secs(24 * 3600);
+
 pub(super) async fn observe(
     resource: &Resource<Spec>,
     context: &Context<'_>,
@@ -86,8 +95,11 @@ pub(super) async fn observe(
         .home();
     let ecs = &context.clients.aliyun;
     let listed = ecs.instances(&home.place).await?;
-    if listed.items().is_empty() {
-        // Without the permission the listing is empty too.
+    let proven = context.remembered.get(VISIBLE);
+    let is_due = proven.is_none_or(|it| listed.at().since(*it) >= PROVE_EVERY);
+    // Without the permission the listing is empty too.
+    let is_proven = listed.items().is_empty() && is_due;
+    if is_proven {
         ecs.prove_instances_visible(&home.place).await?;
     }
     let selector = &resource.spec.selector;
@@ -105,6 +117,7 @@ pub(super) async fn observe(
         home,
         instances,
         listed: listed.items().len(),
+        proven: is_proven.then(|| listed.at()),
     })
 }
 

@@ -101,6 +101,7 @@ fn check(spec: &str, instances: &str, expected: &str) {
             scope: "demo".to_owned(),
         },
         listed: instances.len(),
+        proven: None,
         instances,
     };
     let plan = plan(&resource, &seen, at("12:00:00"));

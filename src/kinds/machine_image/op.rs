@@ -54,6 +54,8 @@ pub enum Effect {
         to: String,
         /// The family that is set in the same call; none: it stays.
         family: Option<String>,
+        /// The image that takes over the name that is given up: it must be there to do so.
+        successor: Option<ImageId>,
     },
     /// Puts an image into a family.
     Family {
@@ -90,10 +92,13 @@ impl fmt::Display for Op {
         let name = &self.subject.name;
         match &self.effect {
             Effect::Adopt => write!(f, "adopt {name}"),
-            Effect::Rename { to, family: None } => write!(f, "{name} → {to}"),
+            Effect::Rename {
+                to, family: None, ..
+            } => write!(f, "{name} → {to}"),
             Effect::Rename {
                 to,
                 family: Some(family),
+                ..
             } => write!(f, "{name} → {to}, family {family}"),
             Effect::Family { to } => write!(f, "{name} into family {to}"),
             Effect::Mark => write!(f, "{name} gets the tag {}=true", tags::LATEST),
@@ -133,7 +138,9 @@ impl kind::Op for Op {
     async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
         match &self.effect {
             Effect::Adopt => self.check_adopt(clients).await,
-            Effect::Rename { to, .. } => self.check_rename(clients, to).await,
+            Effect::Rename { to, successor, .. } => {
+                self.check_rename(clients, to, successor.as_ref()).await
+            }
             Effect::Delete { serving, .. } => self.check_delete(clients, serving.as_ref()).await,
             Effect::DeleteSnapshot { image } => self.check_orphan(clients, image).await,
             Effect::Orphan { .. } => self.check_still_ours(clients).await,
@@ -150,7 +157,7 @@ impl kind::Op for Op {
         let ours = tags::ownership(&self.subject.scope, &self.subject.owner);
         match &self.effect {
             Effect::Adopt => ecs.tag(place, Taggable::Image, &ids, &ours).await,
-            Effect::Rename { to, family } => {
+            Effect::Rename { to, family, .. } => {
                 let change = ImageChange {
                     name: Some(to.clone()),
                     family: family.clone(),
@@ -215,7 +222,22 @@ impl Op {
         })
     }
 
-    async fn check_rename(&self, clients: &Clients, to: &str) -> Result<Check, Fault> {
+    async fn check_rename(
+        &self,
+        clients: &Clients,
+        to: &str,
+        successor: Option<&ImageId>,
+    ) -> Result<Check, Fault> {
+        if let Some(successor) = successor {
+            let found = self.look(clients, successor).await?;
+            let takes_over =
+                |it: &Image| it.phase == Phase::Available && self.owner(it) == Owner::Ours;
+            if !found.as_ref().is_some_and(takes_over) {
+                return Ok(stale(&format!(
+                    "{successor} cannot take over the name any more"
+                )));
+            }
+        }
         let Some(image) = self.look(clients, &self.image()).await? else {
             return Ok(stale("it is gone"));
         };

@@ -169,13 +169,21 @@ impl Line<'_> {
             } else {
                 Cause::Drift
             };
-            self.step(plan, image, Effect::Rename { to, family: None }, cause);
+            // Between the two renames of a swap the name names nothing: both images are looked at before the first.
+            let successor = (image.name == latest).then(|| target.id.clone());
+            let rename = Effect::Rename {
+                to,
+                family: None,
+                successor,
+            };
+            self.step(plan, image, rename, cause);
         }
         let family = spec.family(self.architecture);
         if target.name != latest {
             let rename = Effect::Rename {
                 to: latest,
                 family: Some(family),
+                successor: None,
             };
             self.step(plan, target, rename, self.moved(target));
         } else if target.family.as_ref() != Some(&family) {
