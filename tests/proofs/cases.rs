@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reconcile::report::{Outcome, Style};
 use reconcile::resource::yaml_value;
 use reconcile::sim::scenario::{ListingOrder, Scenario};
 
+use super::figure;
 use super::lab::{Lab, state_of};
 use super::oracle;
 
@@ -48,6 +50,7 @@ pub(crate) fn all() -> Vec<Case> {
 
 #[test]
 fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
+    let (mut writes, mut actions, mut reads, mut fewest) = (0, 0, 0, 0);
     for case in all() {
         let lab = Lab::new(&case);
         lab.block_on(async |lab| {
@@ -55,7 +58,15 @@ fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
             assert!(report.is_converged(), "{}: {}", case.name, report.to_json());
             oracle::check(&case, lab);
             let before = state_of(lab);
-            let writes = lab.writes();
+            let written = lab.writes();
+            let done = report
+                .actions
+                .iter()
+                .filter(|it| it.result == Outcome::Done);
+            let done = done.count();
+            assert_eq!(written, done, "{}: I5", case.name);
+            writes += written;
+            actions += done;
             let again = lab.once(2).await;
             assert!(
                 again.actions.is_empty(),
@@ -63,11 +74,21 @@ fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
                 case.name,
                 again.to_json()
             );
-            assert_eq!(lab.writes(), writes, "{}", case.name);
+            assert_eq!(lab.writes(), written, "{}", case.name);
             assert_eq!(again.calls.reads, again.calls.lower_bound, "{}", case.name);
             assert_eq!(state_of(lab), before, "{}", case.name);
+            reads += again.calls.reads;
+            fewest += again.calls.lower_bound;
         });
     }
+    figure(
+        "writes ÷ difference, all cases",
+        &format!("{writes} ÷ {actions}"),
+    );
+    figure(
+        "reads ÷ fewest possible, converged worlds",
+        &format!("{reads} ÷ {fewest}"),
+    );
 }
 
 #[test]
@@ -76,11 +97,7 @@ fn every_case_is_planned_alike_whatever_the_order_and_the_size_of_pages() {
         let plan = |change: fn(&mut Scenario)| {
             let mut case = case.clone();
             change(&mut case.scenario);
-            Lab::new(&case).block_on(async |lab| {
-                lab.plan(1)
-                    .await
-                    .pass_text(1, reconcile::report::Style::Plain)
-            })
+            Lab::new(&case).block_on(async |lab| lab.plan(1).await.pass_text(1, Style::Plain))
         };
         let newest = plan(|it| it.settings.listing_order = ListingOrder::NewestFirst);
         assert_eq!(

@@ -4,6 +4,8 @@ use reconcile::fault::Class;
 use reconcile::providers::aliyun::fault::class;
 use serde_json::Value;
 
+use crate::proofs::figure;
+
 /// What the table's word for a code means for us; `fatal` says only that the same request fails again.
 fn expected(code: &str, word: &str) -> &'static str {
     match word {
@@ -92,6 +94,10 @@ fn every_published_code_has_the_class_that_the_table_says() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     assert_eq!(rows, 1122);
+    figure(
+        "published error codes, each with its class",
+        &rows.to_string(),
+    );
 }
 
 #[test]
