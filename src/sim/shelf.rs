@@ -34,30 +34,23 @@ impl<T: Object> Shelf<T> {
 
     /// The object as it is.
     pub(crate) fn get(&self, id: &str) -> Option<&T> {
-        self.versions.get(id)?.last()?.value.as_ref()
+        latest(self.versions.get(id)?)
     }
 
     /// The object as it was.
     pub(crate) fn get_at(&self, id: &str, at: Timestamp) -> Option<&T> {
-        let versions = self.versions.get(id)?;
-        versions
-            .iter()
-            .rev()
-            .find(|it| it.since <= at)?
-            .value
-            .as_ref()
+        version_at(self.versions.get(id)?, at)
     }
 
     /// All objects as they are, sorted by id.
     pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
-        self.versions.keys().filter_map(|id| self.get(id))
+        self.versions.values().filter_map(|it| latest(it))
     }
 
     /// All objects as they were, sorted by id.
     pub(crate) fn all_at(&self, at: Timestamp) -> impl Iterator<Item = &T> {
-        self.versions
-            .keys()
-            .filter_map(move |id| self.get_at(id, at))
+        let versions = self.versions.values();
+        versions.filter_map(move |it| version_at(it, at))
     }
 
     /// Whether an object has or ever had this id.
@@ -95,4 +88,13 @@ impl<T: Object> Shelf<T> {
             .or_default()
             .push(Version { since, value });
     }
+}
+
+fn latest<T>(versions: &[Version<T>]) -> Option<&T> {
+    versions.last()?.value.as_ref()
+}
+
+fn version_at<T>(versions: &[Version<T>], at: Timestamp) -> Option<&T> {
+    let version = versions.iter().rev().find(|it| it.since <= at);
+    version?.value.as_ref()
 }

@@ -167,10 +167,10 @@ pub(super) fn listing<'a, T: Object>(
     let mut objects: Vec<&T> = shelf.all_at(ask.view).filter(is_tagged).collect();
     let key = |it: &&T| (it.created(), it.id().to_owned());
     match cloud.scenario.settings.listing_order {
-        ListingOrder::NewestFirst => objects.sort_by_key(|it| std::cmp::Reverse(key(it))),
-        ListingOrder::OldestFirst => objects.sort_by_key(key),
+        ListingOrder::NewestFirst => objects.sort_by_cached_key(|it| std::cmp::Reverse(key(it))),
+        ListingOrder::OldestFirst => objects.sort_by_cached_key(key),
         ListingOrder::Shuffled => {
-            objects.sort_by_key(|it| cloud.draw(&format!("order/{}", it.id())));
+            objects.sort_by_cached_key(|it| cloud.draw(&format!("order/{}", it.id())));
         }
     }
     Ok(objects)
