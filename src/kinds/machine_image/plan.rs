@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::ids::ImageId;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::{Cause, Health, Notice, Plan, Step, Unmanaged, Why, pages};
 use crate::resource::{Goal, Resource};
@@ -350,20 +351,17 @@ fn sweep_snapshots(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen) 
 /// Images that look like ours and are left alone.
 fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
     let prefix = format!("{}-", resource.spec.name_prefix);
-    let is_adoptable = |image: &Image| {
-        let line = |it: &Architecture| names::adoptable(resource, seen, *it);
-        resource
-            .spec
-            .architectures
-            .iter()
-            .any(|it| line(it).iter().any(|it| it.id == image.id))
-    };
+    let architectures = resource.spec.architectures.iter();
+    let adoptable: BTreeSet<&ImageId> = architectures
+        .flat_map(|it| names::adoptable(resource, seen, *it))
+        .map(|it| &it.id)
+        .collect();
     let unmanaged = |image: &Image| {
         let reason = match image.owner(resource, &seen.home) {
             Owner::Ours => return None,
             Owner::Scope(scope) => format!("it belongs to scope {scope}"),
             Owner::Resource(owner) => format!("it belongs to {owner}"),
-            Owner::Nobody if is_adoptable(image) => return None,
+            Owner::Nobody if adoptable.contains(&image.id) => return None,
             Owner::Nobody => match (image.phase, resource.spec.adopt) {
                 (Phase::Making, _) => "it is being made".to_owned(),
                 (_, Adopt::ByTag) => "nobody owns it, and spec.adopt is ByTag".to_owned(),
