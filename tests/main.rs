@@ -2,6 +2,7 @@
 
 mod cli;
 mod golden_cases;
+mod hostile;
 mod incidents;
 mod proofs;
 mod sim;

@@ -4,6 +4,7 @@ mod demo;
 mod files;
 mod lookup;
 mod refusals;
+mod schemas;
 mod settings;
 mod status_folder;
 

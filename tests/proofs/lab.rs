@@ -57,6 +57,8 @@ fn held(clock: &dyn Clock, status: &Path) -> Folder {
 pub(crate) struct Lab {
     pub(crate) inventory: Inventory,
     pub(crate) gate: Option<Gate>,
+    /// How far the reconciler's clock is ahead of the world's.
+    pub(crate) ahead_seconds: i64,
     scenario: Scenario,
     status: TempDir,
     running: Arc<Mutex<Option<Running>>>,
@@ -65,7 +67,10 @@ pub(crate) struct Lab {
 #[derive(Clone)]
 struct Running {
     world: Arc<Mutex<World>>,
+    /// The world's.
     clock: Arc<VirtualClock>,
+    /// The reconciler's.
+    local: Arc<VirtualClock>,
     settings: BTreeMap<String, String>,
 }
 
@@ -100,6 +105,7 @@ impl Lab {
         Self {
             inventory,
             gate: None,
+            ahead_seconds: 0,
             scenario: scenario.clone(),
             status: status_folder(),
             running: Arc::default(),
@@ -137,7 +143,10 @@ impl Lab {
             .start_paused(true)
             .build();
         runtime.expect("a runtime can be started").block_on(async {
-            let clock = Arc::new(VirtualClock::starting_at(self.scenario.start));
+            let start = self.scenario.start;
+            let clock = Arc::new(VirtualClock::starting_at(start));
+            let local = Timestamp::from_millis(start.millis() + self.ahead_seconds * 1000);
+            let local = Arc::new(VirtualClock::starting_at(local));
             let listener = TcpListener::bind("127.0.0.1:0")
                 .await
                 .expect("loopback can be listened on");
@@ -153,6 +162,7 @@ impl Lab {
             *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running {
                 world,
                 clock,
+                local,
                 settings,
             });
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -229,7 +239,7 @@ impl Lab {
     /// A new process: its own connections and nonces, by `seed`.
     pub(crate) fn clients(&self, seed: u64) -> Clients {
         let running = self.running();
-        connect(&Settings::new(running.settings), running.clock, seed)
+        connect(&Settings::new(running.settings), running.local, seed)
             .expect("the settings are right")
     }
 
@@ -251,7 +261,7 @@ impl Lab {
 
     async fn run(&self, seed: u64, extent: Extent, status: &TempDir) -> Report {
         let clients = self.clients(seed);
-        let clock = self.running().clock;
+        let clock = self.running().local;
         let folder = held(clock.as_ref(), status.path());
         let mut state = State::kept_in(&folder).expect("the status can be read");
         let (_stop, stopped) = watch::channel(false);
@@ -270,7 +280,7 @@ impl Lab {
     /// What a new process would do.
     pub(crate) async fn plan(&self, seed: u64) -> Report {
         let clients = self.clients(seed);
-        let clock = self.running().clock;
+        let clock = self.running().local;
         let (_stop, stopped) = watch::channel(false);
         let run = Run {
             inventory: &self.inventory,

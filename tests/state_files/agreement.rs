@@ -104,7 +104,7 @@ fn replacements() -> Vec<Value> {
 }
 
 /// Everything that one change at or below a node can make of it.
-fn mutations(node: &Value) -> Vec<Value> {
+pub(crate) fn mutations(node: &Value) -> Vec<Value> {
     let mut mutated = replacements();
     if let Value::Object(map) = node {
         for (key, value) in map {
@@ -152,7 +152,7 @@ fn is_loaded(document: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn validator(schema: &Value) -> Validator {
+pub(crate) fn validator(schema: &Value) -> Validator {
     jsonschema::draft7::new(schema).expect("our schemas are draft-07")
 }
 

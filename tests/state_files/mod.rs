@@ -1,6 +1,6 @@
 //! State files: what the loader says of every way to write one wrong.
 
-mod agreement;
+pub(crate) mod agreement;
 mod folders;
 mod hostile;
 mod messages;

@@ -1,0 +1,182 @@
+//! Where things are printed: data to stdout alone, everything else to stderr, and a reader that leaves is no failure.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::told::tell;
+use super::{key_without, place};
+use crate::cli::{Place, finish};
+
+const ALL: [&str; 4] = ["--once", "--simulate=world.yaml", "--wait", "2h"];
+
+#[test]
+fn text_and_json_say_the_same_facts() {
+    let place = place(&json!({}));
+    tell(&place, &ALL).exits(0);
+    tell(&place, &ALL[..2]).exits(0);
+    tell(&place, &["plan", "--simulate=world.yaml"]).exits(0);
+    tell(&place, &[&ALL[..2], &["--wait", "10s"]].concat()).exits(1);
+    place.edit("state/images.yaml", "keep: 5", "keep: 1");
+    tell(&place, &[&ALL[..], &["--max-deletes", "2"]].concat()).exits(4);
+    place.edit(
+        "state/images.yaml",
+        "spec:\n",
+        "policy: {suspend: looking into it}\nspec:\n",
+    );
+    tell(&place, &ALL).exits(0);
+    place.edit("state/region.yaml", "1000000000000001", "2000000000000002");
+    tell(&place, &ALL).exits(77);
+}
+
+#[test]
+fn the_log_is_no_data_in_any_form() {
+    let trouble =
+        json!([{"action": "DescribeImages", "fault": "status", "status": 503, "times": 2}]);
+    let place = place(&json!({"troubles": trouble}));
+    let quiet = place.run(&[&ALL[..], &["-q"]].concat()).exits(0);
+    assert_eq!(quiet.stderr, "");
+    for arguments in [
+        &["-v"][..],
+        &["-v", "-v"],
+        &[],
+        &["-v", "--log-format", "json"],
+    ] {
+        let run = place.run(&[&ALL[..], arguments].concat()).exits(0);
+        assert_eq!(run.stdout, quiet.stdout);
+        assert!(run.stderr.contains("retrying"), "{}", run.stderr);
+    }
+    let json = place.run(&[&ALL[..], &["-v", "--log-format", "json"]].concat());
+    let log = json.stderr.lines().map(serde_json::from_str::<Value>);
+    assert!(
+        log.collect::<Result<Vec<_>, _>>()
+            .is_ok_and(|it| it.len() > 40)
+    );
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let place = place(&json!({"keys": key_without(&["DeleteImage"])}));
+    let plain = place.run(&ALL).exits(1);
+    for (arguments, variable) in [
+        (["--color", "auto"], None),
+        (["--color", "never"], None),
+        (["--color", "auto"], Some("1")),
+    ] {
+        let mut command = place.command(&[&ALL[..], &arguments].concat());
+        command.envs(variable.map(|it| ("NO_COLOR", it)));
+        assert_eq!(finish(&mut command).stdout, plain.stdout);
+    }
+    let coloured = place
+        .run(&[&ALL[..], &["--color", "always"]].concat())
+        .exits(1);
+    assert!(
+        coloured.stdout.contains("\u{1b}[33m~ "),
+        "{}",
+        coloured.stdout
+    );
+    let mut bare = String::new();
+    for part in coloured.stdout.split('\u{1b}') {
+        let is_escape = part.starts_with('[');
+        bare.push_str(if is_escape {
+            part.split_once('m').map_or("", |it| it.1)
+        } else {
+            part
+        });
+    }
+    assert_eq!(bare, plain.stdout);
+    let json = place.run(&[&ALL[..], &["--color", "always", "--output", "json"]].concat());
+    assert!(!json.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn a_reader_that_leaves_early_neither_stops_the_work_nor_fails_it() {
+    let place = place(&json!({}));
+    for arguments in [
+        &ALL[..],
+        &["plan", "--simulate"],
+        &["show"],
+        &["schema"],
+        &["--help"],
+    ] {
+        let mut child = place
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let mut first = String::new();
+        let mut output = BufReader::with_capacity(1, child.stdout.take().expect("it is piped"));
+        output.read_line(&mut first).expect("there is a line");
+        drop(output);
+        let output = child.wait_with_output().expect("the program ends");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_prints_json_or_says_on_stderr_why_not() {
+    let place = place(&json!({}));
+    let kept = ["--status-dir", "status"];
+    place.run(&[&ALL[..], &kept].concat()).exits(0);
+    let commands: [&[&str]; 7] = [
+        &ALL,
+        &["plan", "--simulate"],
+        &["check"],
+        &["show"],
+        &["status", "--status-dir", "status"],
+        &["schema"],
+        &["image-id", "demo-runner-amd64-latest", "--simulate"],
+    ];
+    for command in commands {
+        let run = place
+            .run(&[command, &["--output", "json"]].concat())
+            .exits(0);
+        assert!(run.json().is_object() || run.json().is_array());
+    }
+    let failing: [(&[&str], i32); 6] = [
+        (&["--once", "--simulate=nowhere.yaml"], 65),
+        (&["show", "MachineImage/none"], 1),
+        (&["status"], 1),
+        (&["schema", "Nothing"], 64),
+        (&["image-id", "none", "--simulate"], 1),
+        (&["plan", "--state", "nowhere", "--simulate"], 65),
+    ];
+    for (command, code) in failing {
+        let run = place
+            .run(&[command, &["--output", "json"]].concat())
+            .exits(code);
+        assert_eq!(run.stdout, "", "{command:?}");
+        assert!(!run.stderr.is_empty(), "{command:?}");
+    }
+}
+
+#[test]
+fn odd_arguments_are_refused_with_64_and_never_panic() {
+    let place = Place::with_examples();
+    let odd: [&[&str]; 16] = [
+        &["--wait"],
+        &["--once", "--wait", "-5m"],
+        &["--once", "--wait", "99999999999999999999d"],
+        &["--once", "--timeout", "0"],
+        &["--once", "--max-deletes", "-1"],
+        &["--once", "--max-deletes", "18446744073709551616"],
+        &["--once", "--output", "yaml"],
+        &["--once", "--color", "sometimes"],
+        &["--once", "-q", "-v"],
+        &["show", "a/b/c/d"],
+        &["show", ""],
+        &["show", "/"],
+        &["status", "Ma\u{301}schine/\u{1f4a5}"],
+        &["image-id"],
+        &["simulate", "--listen", "127.0.0.1:65536"],
+        &["\u{202e}nalp"],
+    ];
+    for arguments in odd {
+        let run = place.run(arguments).exits(64);
+        assert_eq!(run.stdout, "", "{arguments:?}");
+        assert!(!run.stderr.is_empty(), "{arguments:?}");
+    }
+}
