@@ -53,7 +53,7 @@ fn an_answer_that_can_never_be_read_is_no_empty_list() {
 
 #[test]
 fn an_answer_that_cannot_be_read_leads_to_the_same_end() {
-    let reference = Reference::of(demo());
+    let reference = Reference::of(&demo());
     let mut troubles = Vec::new();
     for action in [&READS[..], &WRITES[..]].concat() {
         assert!(

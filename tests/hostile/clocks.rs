@@ -10,7 +10,7 @@ use crate::proofs::oracle;
 
 const OFF_SECONDS: i64 = 20 * 60;
 
-fn is_untimely(call: &&Call) -> bool {
+fn is_untimely(call: &Call) -> bool {
     let code = call.code.as_deref().unwrap_or_default();
     code.starts_with("InvalidTimeStamp")
 }
@@ -31,7 +31,8 @@ fn a_clock_that_is_twenty_minutes_off_changes_nothing() {
                 assert!(report.is_converged(), "{}: {}", case.name, report.to_json());
                 assert_eq!(state_of(lab), expected, "{} {seconds}", case.name);
                 oracle::check(&case, lab);
-                let refused = lab.with_world(|it| it.calls().iter().filter(is_untimely).count());
+                let refused =
+                    lab.with_world(|it| it.calls().iter().filter(|it| is_untimely(it)).count());
                 assert_eq!(refused, 1, "the time is learnt from the first answer");
                 assert!(lab.once(2).await.actions.is_empty(), "{}", case.name);
             });

@@ -72,7 +72,7 @@ impl Crowd {
             );
             image.tags = tags(&owned);
             let snapshot_id = SnapshotId::new(&format!("s-ours{n:05}"));
-            image.disk_device_mappings = vec![disk(snapshot_id)];
+            image.disk_device_mappings = vec![disk(&snapshot_id)];
             scenario.objects.images.push(image);
         }
         for n in self.images..self.images + self.unowned_images {
@@ -117,7 +117,7 @@ fn image(id: &str, name: &str, created: Timestamp) -> Image {
     serde_json::from_value(value).expect("an image is written right")
 }
 
-fn disk(snapshot_id: SnapshotId) -> DiskDeviceMapping {
+fn disk(snapshot_id: &SnapshotId) -> DiskDeviceMapping {
     serde_json::from_value(json!({"SnapshotId": snapshot_id})).expect("a disk is written right")
 }
 
@@ -196,7 +196,7 @@ fn a_crowd_of_every_sort_comes_to_its_end() {
         ..Crowd::default()
     };
     let (case, _folder) = crowd.case("crowd");
-    let reference = Reference::of(case);
+    let reference = Reference::of(&case);
     let count = |start: &str| {
         reference
             .state

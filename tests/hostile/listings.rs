@@ -27,7 +27,7 @@ fn a_listing_that_is_torn_between_two_pages_deletes_nothing_that_should_stay() {
     };
     let (mut case, _folder) = crowd.case("torn");
     case.scenario.settings.page_size_max = 60;
-    let reference = Reference::of(case);
+    let reference = Reference::of(&case);
     let mut troubles = Vec::new();
     for n in listings(&reference, |it| it.object.is_none()) {
         for fault in ["torn", "tornShorter"] {
@@ -75,7 +75,7 @@ fn a_listing_that_is_always_torn_is_no_listing() {
 fn a_listing_of_the_past_deletes_nothing_that_should_stay() {
     let mut count = 0;
     for case in all() {
-        let reference = Reference::of(case);
+        let reference = Reference::of(&case);
         let mut troubles = Vec::new();
         for n in listings(&reference, |_| true) {
             troubles.push(json!([{"nth": n, "fault": "stale", "seconds": 300}]));

@@ -29,11 +29,11 @@ pub(super) struct Survived {
 }
 
 impl Reference {
-    pub(super) fn of(case: Case) -> Self {
-        Lab::new(&case).block_on(async |lab| {
+    pub(super) fn of(case: &Case) -> Self {
+        Lab::new(case).block_on(async |lab| {
             let report = lab.converge(1).await;
             assert!(report.is_converged(), "{}: {}", case.name, report.to_json());
-            oracle::check(&case, lab);
+            oracle::check(case, lab);
             let calls = lab.with_world(|it| it.calls().to_vec());
             let state = state_of(lab);
             lab.wait(A_DAY).await;

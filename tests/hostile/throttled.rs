@@ -12,7 +12,7 @@ use crate::proofs::figure;
 
 #[test]
 fn every_call_that_is_throttled_once_or_three_times_is_made_later() {
-    let reference = Reference::of(demo());
+    let reference = Reference::of(&demo());
     let mut troubles = Vec::new();
     for n in 1..=reference.calls.len() {
         for times in [1, 3] {
@@ -43,14 +43,14 @@ fn every_call_that_is_throttled_once_or_three_times_is_made_later() {
 
 #[test]
 fn an_account_that_allows_three_calls_a_minute_comes_to_the_same_end() {
-    let reference = Reference::of(demo());
+    let reference = Reference::of(&demo());
     for status in [400, 429] {
         let mut case = demo();
         case.scenario.settings.throttling = Some(Throttling {
             per_minute: 3,
             status,
         });
-        let slow = Reference::of(case);
+        let slow = Reference::of(&case);
         assert_eq!(slow.state, reference.state, "{status}");
     }
 }
