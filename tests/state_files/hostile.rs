@@ -148,6 +148,9 @@ const BOMBS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A second for the program that people run; without optimization, beside other tests, ten times that.
+const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 1 });
+
 #[test]
 fn no_bomb_takes_a_second() {
     const BYTES: usize = 500_000;
@@ -155,11 +158,7 @@ fn no_bomb_takes_a_second() {
         let text = part.repeat(BYTES / part.len());
         let start = Instant::now();
         let refused = load(&text).expect_err(name);
-        assert!(
-            start.elapsed() < Duration::from_secs(1),
-            "{name}: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < LIMIT, "{name}: {:?}", start.elapsed());
         assert!(
             said(&refused[..1]).starts_with(expected),
             "{name}: {}",
