@@ -30,7 +30,7 @@ fn outcome(folder: &Path) -> String {
         Err(findings) => findings.iter().map(ToString::to_string).collect(),
     };
     assert!(
-        start.elapsed() < Duration::from_secs(1),
+        start.elapsed() < Duration::from_secs(10),
         "{:?}",
         start.elapsed()
     );
