@@ -3,6 +3,7 @@
 mod demo;
 mod files;
 mod lookup;
+mod readme;
 mod refusals;
 mod schemas;
 mod settings;

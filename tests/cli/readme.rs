@@ -1,0 +1,86 @@
+//! The README says what is so: its lines of output are printed, its file is valid, its options exist.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Place, reconcile};
+
+fn readme() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    fs::read_to_string(path).expect("the README is there")
+}
+
+/// The fenced blocks of one language.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = readme();
+    let mut blocks = Vec::new();
+    for part in readme.split("\n```").skip(1).step_by(2) {
+        if let Some(block) = part
+            .strip_prefix(language)
+            .and_then(|it| it.strip_prefix('\n'))
+        {
+            blocks.push(block.to_owned());
+        }
+    }
+    blocks
+}
+
+#[test]
+fn the_lines_of_a_plan_that_it_shows_are_printed_by_the_demo() {
+    let demo = reconcile(&["--once", "--simulate", "--wait", "2h"])
+        .exits(0)
+        .stdout;
+    let blocks = blocks("");
+    let shown: Vec<&str> = blocks
+        .iter()
+        .flat_map(|it| it.lines())
+        .filter(|it| it.contains("   ["))
+        .collect();
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    for line in shown {
+        assert!(
+            demo.lines().any(|it| it == line),
+            "the demo does not print\n{line}\n{demo}"
+        );
+    }
+}
+
+#[test]
+fn the_state_file_that_it_shows_is_valid() {
+    let place = Place::with_examples();
+    let [file] = blocks("yaml").try_into().expect("there is one");
+    place.write("state/images.yaml", &file);
+    assert_eq!(
+        place.run(&["check"]).exits(0).stdout,
+        "4 resources in state: valid\n"
+    );
+}
+
+#[test]
+fn every_command_and_option_that_it_names_is_in_the_help() {
+    let help = reconcile(&["--help"]).exits(0).stdout
+        + &reconcile(&["image-id", "--help"]).stdout
+        + &reconcile(&["simulate", "--help"]).stdout;
+    let mut count = 0;
+    for line in blocks("sh").iter().flat_map(|it| it.lines()) {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some((_, arguments)) = line
+            .split_once("reconcile ")
+            .or_else(|| line.split_once(" -- "))
+        else {
+            continue;
+        };
+        let options = arguments
+            .split_whitespace()
+            .filter(|it| it.starts_with("--"));
+        let command = arguments
+            .split_whitespace()
+            .next()
+            .filter(|it| !it.starts_with('-'));
+        for word in options.chain(command) {
+            assert!(help.contains(word), "{word} in {line}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "only {count} words were checked");
+}
