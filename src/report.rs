@@ -11,7 +11,7 @@ use crate::ids::{ResourceId, Token};
 use crate::plan::{UnknownObject, Unmanaged, Verb};
 use crate::status::{Condition, Truth};
 
-pub use text::Style;
+pub use text::{Style, printable};
 
 /// What a run, or a plan, says.
 #[must_use]
@@ -148,7 +148,8 @@ impl Report {
             .iter()
             .filter(|(_, it)| it.state == State::Working);
         let (id, resource) = working.next()?;
-        Some(format!("{id}: {}", resource.ready()?.message))
+        let first = resource.ready()?.message.lines().next()?;
+        Some(format!("{id}: {}", printable(first)))
     }
 
     /// The exit code, by the first rule of the table that applies.

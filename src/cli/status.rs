@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::report::printable;
 use crate::store::record::{Entry, Record};
 
 use super::arguments::{Form, Global, Selection};
@@ -57,14 +58,8 @@ fn table(found: &[(&ResourceId, &Entry)]) -> String {
                 &condition.reason,
                 &since,
             ]));
-            messages.push(
-                condition
-                    .message
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-            );
+            let first = condition.message.lines().next();
+            messages.push(printable(first.unwrap_or_default()));
         }
     }
     let width = |column: usize| {

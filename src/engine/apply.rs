@@ -143,11 +143,11 @@ async fn carry_out(
     }
     match attempt(run, step.op.as_ref(), &token).await {
         Ok(outcome) => {
-            info!(resource = %id, op = %step.op, outcome = ?outcome, "step");
+            info!(resource = %id, op = step.op.to_string(), outcome = ?outcome, "step");
             outcome
         }
         Err(fault) => {
-            info!(resource = %id, op = %step.op, class = fault.class.name(), "step failed");
+            info!(resource = %id, op = step.op.to_string(), class = fault.class.name(), "step failed");
             Outcome::Failed(fault)
         }
     }

@@ -32,6 +32,28 @@ impl Style {
     }
 }
 
+/// A text as one line that can do nothing to a terminal or to who reads it: names and tags come from the outside, and
+/// may hold line breaks, escapes, and marks that turn the direction of writing.
+pub fn printable(text: &str) -> String {
+    let turns = |it: char| matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_harmful =
+        |it: &char| it.is_control() || turns(*it) || ['\u{2028}', '\u{2029}'].contains(it);
+    let shown = |it: char| {
+        if is_harmful(&it) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            it
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// A message whose further lines belong to the first.
+fn indented(message: &str) -> String {
+    let lines: Vec<String> = message.lines().map(printable).collect();
+    lines.join("\n    ")
+}
+
 impl Report {
     /// The lines of one pass; empty when it had no action.
     pub fn pass_text(&self, pass: u32, style: Style) -> String {
@@ -47,15 +69,15 @@ impl Report {
         let mut text = String::new();
         for (resource, unknown) in &self.unknown {
             let line = format!("? {resource}  {}  {}", unknown.object, unknown.reason);
-            let _ = writeln!(text, "{}", style.paint('?', &line));
+            let _ = writeln!(text, "{}", style.paint('?', &printable(&line)));
         }
         for unmanaged in &self.unmanaged {
             let (kind, object, name) = (unmanaged.kind, &unmanaged.object, &unmanaged.name);
-            let _ = writeln!(
-                text,
+            let line = format!(
                 "  left alone: {kind} {object}  {name}  {}",
                 unmanaged.reason
             );
+            let _ = writeln!(text, "{}", printable(&line));
         }
         for (id, resource) in &self.resources {
             for remark in self.remarks(resource) {
@@ -85,10 +107,11 @@ impl Report {
             remarks.push(format!(
                 "{word}: {}: {}",
                 ready.reason,
-                ready.message.replace('\n', "\n    ")
+                indented(&ready.message)
             ));
         }
-        let other = |it: &crate::status::Condition| format!("{}: {}", it.kind, it.message);
+        let other =
+            |it: &crate::status::Condition| printable(&format!("{}: {}", it.kind, it.message));
         remarks.extend(resource.others().map(other));
         remarks
     }
@@ -162,18 +185,18 @@ fn line(action: &Action, style: Style) -> String {
         "{symbol} {}  {object}  {}   [{cause}]",
         action.resource, action.summary
     );
-    let mut text = style.paint(symbol, &text);
+    let mut text = style.paint(symbol, &printable(&text));
     match &action.result {
         Outcome::Planned | Outcome::Done => {}
         Outcome::AlreadyDone => text.push_str("  already done"),
         Outcome::Stale(why) => {
-            let _ = write!(text, "  stale: {why}");
+            let _ = write!(text, "  stale: {}", printable(why));
         }
         Outcome::Failed(fault) => {
-            let _ = write!(text, "\n    {}", fault.to_string().replace('\n', "\n    "));
+            let _ = write!(text, "\n    {}", indented(&fault.to_string()));
         }
         Outcome::Refused(why) => {
-            let _ = write!(text, "\n    {why}");
+            let _ = write!(text, "\n    {}", printable(why));
         }
     }
     text.push('\n');

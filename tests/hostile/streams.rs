@@ -180,3 +180,38 @@ fn odd_arguments_are_refused_with_64_and_never_panic() {
         assert!(!run.stderr.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn names_and_tags_of_others_cannot_forge_lines_or_steer_a_terminal() {
+    let evil = "evil\n::stop-commands::x\n- MachineImage/demo-runner  m-x  gone\u{1b}[31m\u{202e}";
+    let mut world = super::world(&json!({}));
+    let images = &mut world["objects"]["images"];
+    images[14]["Tags"] = json!({"reconcile:managed-by": evil});
+    images[15]["Tags"] = json!({"reconcile:owner": evil});
+    // One that is ours by its tags, and gets a name of the line.
+    images[16]["ImageName"] = json!(evil);
+    images[16]["Tags"] =
+        json!({"reconcile:managed-by": "demo", "reconcile:owner": "MachineImage/demo-runner"});
+    world["objects"]["instances"][0]["InstanceName"] = json!(evil);
+    let place = Place::with_examples();
+    place.write("world.yaml", &world.to_string());
+    for arguments in [&ALL[..], &["plan", "--simulate=world.yaml"]] {
+        let told = tell(&place, arguments);
+        let log = place.run(&[arguments, &["-v"]].concat()).stderr;
+        for text in [&told.text.stdout, &log] {
+            let is_harmful = |it: char| (it.is_control() && it != '\n') || it == '\u{202e}';
+            assert!(!text.contains(is_harmful), "{text}");
+            assert!(
+                !text.contains("\n::") && !text.contains("\n- MachineImage/demo-runner  m-x"),
+                "{text}"
+            );
+        }
+        assert!(
+            told.text.stdout.contains("evil\u{fffd}::stop-commands"),
+            "{}",
+            told.text.stdout
+        );
+        // As it is, for those who compare.
+        assert!(told.report.to_string().contains("evil\\n::stop-commands"));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reconcile::report::printable;
 use serde_json::Value;
 
 use crate::cli::{Place, Run};
@@ -74,12 +75,8 @@ impl Told {
         let unknown = self.list("unknown").iter();
         let unknown: Vec<String> = unknown
             .map(|it| {
-                format!(
-                    "? {}  {}  {}",
-                    s(it, "resource"),
-                    s(it, "object"),
-                    s(it, "reason")
-                )
+                let words = ["resource", "object", "reason"].map(|name| s(it, name));
+                printable(&format!("? {}", words.join("  ")))
             })
             .collect();
         let unmanaged = self.list("unmanaged").iter();
@@ -87,7 +84,7 @@ impl Told {
             .map(|it| {
                 let (kind, object) = (s(it, "kind"), s(it, "object"));
                 let (name, reason) = (s(it, "name"), s(it, "reason"));
-                format!("  left alone: {kind} {object}  {name}  {reason}")
+                printable(&format!("  left alone: {kind} {object}  {name}  {reason}"))
             })
             .collect();
         let is_plan = text
@@ -186,13 +183,15 @@ fn action_line(action: &Value) -> String {
         (None, detail) => format!("{}: {detail}", s(cause, "kind")),
     };
     let (resource, summary) = (s(action, "resource"), s(action, "summary"));
-    format!("{symbol} {resource}  {object}  {summary}   [{cause}]")
+    printable(&format!(
+        "{symbol} {resource}  {object}  {summary}   [{cause}]"
+    ))
 }
 
 /// What the text must say of an action that did not come to its end.
 fn error_words(action: &Value) -> Vec<String> {
     let error = &action["error"];
-    let words = ["message", "code", "hint"].map(|it| s(error, it).to_owned());
+    let words = ["message", "code", "hint"].map(|it| printable(s(error, it)));
     words.into_iter().filter(|it| !it.is_empty()).collect()
 }
 
@@ -211,9 +210,9 @@ fn remarks(resource: &Value) -> Vec<String> {
             ("Ready", "True") | ("Reconciling" | "Stalled", _) => {}
             ("Ready", _) => {
                 let word = word(conditions, status, reason);
-                remarks.push(format!("  {id}  {word}: {reason}: {first}"));
+                remarks.push(printable(&format!("  {id}  {word}: {reason}: {first}")));
             }
-            _ => remarks.push(format!("  {id}  {kind}: {first}")),
+            _ => remarks.push(printable(&format!("  {id}  {kind}: {message}"))),
         }
     }
     remarks
