@@ -36,7 +36,13 @@ pub fn main() -> ExitCode {
     telemetry::start(&arguments.global);
     let output = Output::of(&arguments.global);
     match dispatch(&arguments, output) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => match output::lost() {
+            None => ExitCode::from(code),
+            Some(why) => {
+                output::complain(why);
+                ExitCode::from(code.max(1))
+            }
+        },
         Err(failure) => {
             output::complain(&failure.message);
             ExitCode::from(failure.code)

@@ -1,6 +1,7 @@
 //! Data to stdout, everything else to stderr: the only file that prints.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use crate::report::Style;
 use crate::resource::Finding;
@@ -91,12 +92,26 @@ impl Output {
     }
 }
 
-/// Prints data. A reader that has gone away is no failure.
+/// Why data that was to be printed is lost; never set while all of it was printed.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Prints data. A reader that has gone away is no failure; a disk without room is, see [`lost`].
 pub(super) fn print(text: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = stdout
+    let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            LOST.get_or_init(|| format!("cannot write to stdout: {error}"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Why data that was to be printed is lost; none: it is not. What was begun is finished all the same.
+pub(super) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Prints data as JSON, readable.

@@ -215,3 +215,36 @@ fn names_and_tags_of_others_cannot_forge_lines_or_steer_a_terminal() {
         assert!(told.report.to_string().contains("evil\\n::stop-commands"));
     }
 }
+
+#[test]
+fn data_that_cannot_be_printed_is_a_failure_and_the_work_is_done_all_the_same() {
+    let place = place(&json!({}));
+    for arguments in [
+        &["check"][..],
+        &["schema"],
+        &["image-id", "demo-runner-amd64-latest", "--simulate"],
+        &[&ALL[..], &["--status-dir", "status"]].concat(),
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = place.command(arguments);
+        command
+            .stdout(full.expect("the device is there"))
+            .stderr(Stdio::piped());
+        let child = command.spawn().expect("the program can be started");
+        let output = child.wait_with_output().expect("the program ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(
+            stderr.contains("cannot write to stdout: "),
+            "{arguments:?}: {stderr}"
+        );
+    }
+    let status = place
+        .run(&["status", "--status-dir", "status"])
+        .exits(0)
+        .stdout;
+    assert!(
+        status.contains("AsDeclared") && !status.contains("Reconciling"),
+        "{status}"
+    );
+}
