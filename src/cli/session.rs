@@ -64,6 +64,7 @@ pub(super) async fn interruptible<T>(
             _ = terminate.recv(), if code.is_none() => 143,
             () = &mut time_is_up, if limit.is_some() && code.is_none() => 1,
         };
+        tracing::warn!(code = asked, "interrupted, the step under way ends first");
         code = Some(asked);
         stop.send_replace(true);
     }
