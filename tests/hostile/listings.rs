@@ -75,7 +75,12 @@ fn a_listing_of_the_past_deletes_nothing_that_should_stay() {
     for case in all() {
         let reference = Reference::of(&case);
         let mut troubles = Vec::new();
-        for n in listings(&reference, |_| true) {
+        // The demo is long, and its looks at one object are those of the others.
+        let is_meant = match case.name.as_str() {
+            "demo" => |it: &Call| it.object.is_none(),
+            _ => |_: &Call| true,
+        };
+        for n in listings(&reference, is_meant) {
             troubles.push(json!([{"nth": n, "fault": "stale", "seconds": 300}]));
         }
         for n in listings(&reference, |it| it.object.is_none()) {
