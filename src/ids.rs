@@ -56,6 +56,13 @@ id!(
     Token
 );
 
+/// Bytes as hexadecimal digits in lower case, two a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]);
+    digits.collect()
+}
+
 /// Names one resource, as in `InstancePolicy/ci`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {

@@ -1,6 +1,7 @@
-//! What a run says, as a value, and its two forms: text for people, JSON for programs. Pure.
+//! What a run says, as a value, and its forms: text for people, JSON for programs, Markdown for workflows. Pure.
 
 mod json;
+mod markdown;
 mod text;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use crate::ids::{ResourceId, Token};
 use crate::plan::{UnknownObject, Unmanaged, Verb};
 use crate::status::{Condition, Truth};
 
+pub use markdown::escape;
 pub use text::{Style, printable};
 
 /// What a run, or a plan, says.
@@ -95,6 +97,8 @@ pub struct Action {
     pub object: Option<String>,
     /// What changes.
     pub summary: String,
+    /// The effect as data, which the id is the hash of.
+    pub effect: serde_json::Value,
     /// Why.
     pub cause: Cause,
     /// What became of it.
@@ -127,6 +131,20 @@ pub enum Outcome {
     Failed(Fault),
     /// A guard refused it; what it said.
     Refused(String),
+}
+
+impl Outcome {
+    /// In one word, as JSON output shows it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::AlreadyDone => "already-done",
+            Self::Stale(_) => "stale",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+        }
+    }
 }
 
 impl Report {
@@ -181,6 +199,12 @@ impl Report {
             return 4;
         }
         0
+    }
+
+    /// Whether a step of a resource failed in the last pass that had any.
+    pub fn has_failed(&self, id: &ResourceId) -> bool {
+        self.last_pass()
+            .any(|it| it.resource == *id && it.fault().is_some())
     }
 
     /// The actions of the last pass that had any.
@@ -246,6 +270,16 @@ impl Action {
 }
 
 impl Calls {
+    /// Counts others with these.
+    pub fn add(&mut self, others: &Self) {
+        self.reads += others.reads;
+        self.writes += others.writes;
+        self.lower_bound += others.lower_bound;
+        for (service, count) in &others.by_service {
+            *self.by_service.entry(service.clone()).or_default() += count;
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.reads + self.writes

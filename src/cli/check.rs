@@ -7,12 +7,12 @@ use crate::kinds::KINDS;
 
 use super::arguments::{Form, Global};
 use super::output::{self, Failure, Output};
-use super::settings;
+use super::{settings, workflow};
 
 pub(super) fn check(global: &Global, output: Output) -> Result<u8, Failure> {
     let folder = settings::state_folder(global);
     match (load(&folder, KINDS), output.form) {
-        (Ok(inventory), Form::Text) => {
+        (Ok(inventory), Form::Text | Form::Markdown) => {
             let count = inventory.resources.len();
             let noun = if count == 1 { "resource" } else { "resources" };
             output::print(&format!("{count} {noun} in {}: valid\n", folder.display()));
@@ -31,6 +31,9 @@ pub(super) fn check(global: &Global, output: Output) -> Result<u8, Failure> {
             );
             Ok(65)
         }
-        (Err(findings), Form::Text) => Err(Failure::invalid(&findings)),
+        (Err(findings), Form::Text | Form::Markdown) => {
+            workflow::annotate(&findings);
+            Err(Failure::invalid(&findings))
+        }
     }
 }

@@ -33,7 +33,8 @@ pub(super) async fn apply(
     mode: Mode,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    for (id, planned) in &look.resources {
+    let about = look.resources.iter();
+    for (id, planned) in about.filter(|(id, _)| run.selection.about.contains(id)) {
         let (Some(resource), Ok(planned)) = (run.inventory.resources.get(id), planned) else {
             continue;
         };
@@ -51,8 +52,10 @@ pub(super) async fn apply(
                 || resource.policy().suspend.is_some()
                 || broken.contains(step.chain.as_str())
                 || run.is_stopped();
+            let is_allowed = run.allowed.as_ref().is_none_or(|it| it.contains(&token));
             let result = match refusal {
                 Some(message) => Outcome::Refused(message.clone()),
+                None if !is_allowed => Outcome::Stale("the plan file does not have it".to_owned()),
                 None if is_held => Outcome::Planned,
                 None => carry_out(run, state, id, step).await,
             };
@@ -76,6 +79,7 @@ pub(super) async fn apply(
                 verb: step.op.verb(),
                 object: step.op.object().map(str::to_owned),
                 summary: step.op.to_string(),
+                effect: step.op.content(),
                 cause: cause(resource.as_ref(), was_begun, &step.cause),
                 id: token,
                 result,
@@ -95,8 +99,7 @@ pub(super) fn refused(
     let id = resource.id();
     let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
     for (group, size) in &planned.plan.groups {
-        let done = state.ledger.get(&(id.clone(), group.clone()));
-        let done = done.copied().unwrap_or_default();
+        let done = state.deleted(id, group);
         let deletions = Deletions {
             planned: 0,
             done,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -28,14 +28,10 @@ pub struct State {
     pub record: Record,
     /// What was deleted so far.
     pub ledger: Ledger,
-    disk: Option<Disk>,
-    now: Timestamp,
-}
-
-#[derive(Debug)]
-struct Disk {
-    folder: PathBuf,
     journal: Journal,
+    /// Where the record is kept; none: nowhere.
+    folder: Option<PathBuf>,
+    now: Timestamp,
 }
 
 impl State {
@@ -44,21 +40,26 @@ impl State {
         Self {
             pass: 1,
             record,
-            ledger: Ledger::new(),
-            disk: None,
+            ledger: Ledger::default(),
+            journal: Journal::default(),
+            folder: None,
             now: Timestamp::EPOCH,
+        }
+    }
+
+    /// What a status directory holds, for a run that changes nothing in it.
+    pub fn look_at(status: &Path) -> Self {
+        Self {
+            journal: Journal::look_at(status),
+            ..Self::unkept(Record::read(status))
         }
     }
 
     /// The state that a status directory holds.
     pub fn kept_in(folder: &Folder) -> io::Result<Self> {
-        let journal = Journal::open(folder.path())?;
-        let disk = Disk {
-            folder: folder.path().to_owned(),
-            journal,
-        };
         Ok(Self {
-            disk: Some(disk),
+            journal: Journal::open(folder.path())?,
+            folder: Some(folder.path().to_owned()),
             ..Self::unkept(Record::read(folder.path()))
         })
     }
@@ -72,9 +73,7 @@ impl State {
             let Ok(planned) = planned else { continue };
             let steps = planned.plan.steps.iter();
             let tokens: BTreeSet<Token> = steps.map(|it| token(id, it.op.as_ref())).collect();
-            if let Some(disk) = &mut self.disk {
-                disk.journal.settle(id, &tokens)?;
-            }
+            self.journal.settle(id, &tokens)?;
             let entry = self.record.resources.entry(id.clone()).or_default();
             for (what, when) in &planned.plan.remember {
                 match when {
@@ -90,18 +89,15 @@ impl State {
 
     /// Writes the record, where there is a place for it.
     pub fn save(&self) -> io::Result<()> {
-        match &self.disk {
-            Some(disk) => self.record.write(&disk.folder),
+        match &self.folder {
+            Some(folder) => self.record.write(folder),
             None => Ok(()),
         }
     }
 
     /// Puts an intent on disk.
     pub fn begin(&mut self, intent: Intent) -> io::Result<()> {
-        match &mut self.disk {
-            Some(disk) => disk.journal.begin(intent),
-            None => Ok(()),
-        }
+        self.journal.begin(intent)
     }
 
     /// Whether an effect was begun before and not seen to be done.
@@ -116,7 +112,12 @@ impl State {
     }
 
     fn intent(&self, token: &Token) -> Option<&Intent> {
-        self.disk.as_ref()?.journal.find(token)
+        self.journal.find(token)
+    }
+
+    /// How many deletions of a group count already.
+    pub fn deleted(&self, id: &ResourceId, group: &str) -> usize {
+        self.ledger.count(id, group, self.now)
     }
 
     /// Notes an effect that was done: the next look may not show it yet, and the guards count it.
@@ -127,11 +128,8 @@ impl State {
         step: &Step<Box<dyn AnyOp>>,
     ) -> io::Result<()> {
         if let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) {
-            *self.ledger.entry((id.clone(), group.clone())).or_default() += 1;
+            self.ledger.note(id, group, self.now);
         }
-        match &mut self.disk {
-            Some(disk) => disk.journal.done(token, self.now),
-            None => Ok(()),
-        }
+        self.journal.done(token, self.now)
     }
 }

@@ -44,13 +44,11 @@ impl Report {
 }
 
 fn action(action: &Action) -> Value {
-    let (result, problem) = match &action.result {
-        Outcome::Planned => ("planned", Value::Null),
-        Outcome::Done => ("done", Value::Null),
-        Outcome::AlreadyDone => ("already-done", Value::Null),
-        Outcome::Stale(why) => ("stale", without_fault("Stale", why)),
-        Outcome::Failed(fault) => ("failed", error(fault)),
-        Outcome::Refused(why) => ("refused", without_fault("Guard", why)),
+    let problem = match &action.result {
+        Outcome::Planned | Outcome::Done | Outcome::AlreadyDone => Value::Null,
+        Outcome::Stale(why) => without_fault("Stale", why),
+        Outcome::Failed(fault) => error(fault),
+        Outcome::Refused(why) => without_fault("Guard", why),
     };
     let (file, line) = action.cause.at.clone().unzip();
     json!({
@@ -61,7 +59,7 @@ fn action(action: &Action) -> Value {
         "object": action.object,
         "summary": action.summary,
         "cause": {"kind": action.cause.kind, "file": file, "line": line, "detail": action.cause.detail},
-        "result": result,
+        "result": action.result.word(),
         "error": problem,
     })
 }

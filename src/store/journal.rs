@@ -29,9 +29,10 @@ pub struct Intent {
 }
 
 /// The intents of a status directory, a file each.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Journal {
-    folder: PathBuf,
+    /// None: nothing is written.
+    folder: Option<PathBuf>,
     open: Vec<Intent>,
 }
 
@@ -52,7 +53,22 @@ impl Journal {
             }
         }
         open.sort_by(|a, b| a.token.cmp(&b.token));
-        Ok(Self { folder, open })
+        Ok(Self {
+            folder: Some(folder),
+            open,
+        })
+    }
+
+    /// Reads what is open, for who changes nothing. What cannot be read is left out.
+    pub fn look_at(status: &Path) -> Self {
+        let entries = fs::read_dir(status.join("intents")).into_iter().flatten();
+        let intent = |entry: io::Result<fs::DirEntry>| {
+            let bytes = fs::read(entry.ok()?.path()).ok()?;
+            serde_json::from_slice::<Intent>(&bytes).ok()
+        };
+        let mut open: Vec<Intent> = entries.filter_map(intent).collect();
+        open.sort_by(|a, b| a.token.cmp(&b.token));
+        Self { folder: None, open }
     }
 
     /// The intents that are open.
@@ -86,16 +102,21 @@ impl Journal {
     }
 
     fn write(&self, intent: &Intent) -> io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
         let content = serde_json::to_vec(intent).expect("an intent is made of JSON's types");
-        atomic::write(&file(&self.folder, &intent.token), &content)
+        atomic::write(&file(folder, &intent.token), &content)
     }
 
     /// Closes the intents of a resource that its fresh plan no longer has: the world shows that they are done, or that
     /// nobody wants them any more.
     pub fn settle(&mut self, resource: &ResourceId, planned: &BTreeSet<Token>) -> io::Result<()> {
         let is_over = |it: &Intent| it.resource == *resource && !planned.contains(&it.token);
-        for intent in self.open.iter().filter(|it| is_over(it)) {
-            atomic::remove(&file(&self.folder, &intent.token))?;
+        if let Some(folder) = &self.folder {
+            for intent in self.open.iter().filter(|it| is_over(it)) {
+                atomic::remove(&file(folder, &intent.token))?;
+            }
         }
         self.open.retain(|it| !is_over(it));
         Ok(())

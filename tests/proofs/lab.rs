@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use reconcile::clock::{Clock, Timestamp, VirtualClock};
-use reconcile::engine::{self, Extent, Flags, Inventory, Run, State, load};
+use reconcile::engine::{self, Extent, Flags, Inventory, Run, Selection, State, load};
 use reconcile::kinds::KINDS;
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
@@ -269,7 +269,10 @@ impl Lab {
             inventory: &self.inventory,
             clients: &clients,
             clock: clock.as_ref(),
+            selection: Selection::all(&self.inventory),
             flags: Flags::default(),
+            allowed: None,
+            standing: None,
             stop: stopped,
         };
         let ended = engine::run(&run, &mut state, extent, &mut |_, _| {}).await;
@@ -286,7 +289,10 @@ impl Lab {
             inventory: &self.inventory,
             clients: &clients,
             clock: clock.as_ref(),
+            selection: Selection::all(&self.inventory),
             flags: Flags::default(),
+            allowed: None,
+            standing: None,
             stop: stopped,
         };
         let mut state = State::unkept(Record::default());

@@ -8,9 +8,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
+use crate::ids::hex;
 use crate::providers::aliyun::sign;
+use crate::sim::aliyun::Cloud;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
-use crate::sim::aliyun::{Cloud, hex};
 use crate::sim::scenario::Key;
 use crate::sim::{Moment, Request};
 

@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::ids::RegionId;
+use crate::ids::{RegionId, hex};
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
@@ -322,14 +322,6 @@ pub(crate) fn is_write(request: &Request, action: &str) -> bool {
 /// The error code of an answer.
 pub(crate) fn code_of(answer: &Answer) -> Option<String> {
     wire::code_of(answer)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|it| [digit(it >> 4), digit(it & 15)])
-        .collect()
 }
 
 /// Everything that exists in a region, as `GET /_sim/state` shows it.
