@@ -30,11 +30,12 @@ run() {
     --security-opt no-new-privileges --memory 64m --http-proxy=false "$@"
 }
 fail() { echo "$*" && exit 1; }
-# The exit code of a command that is to fail; what it said is in $work/said.
-code_of() {
+# refused CODE WORDS COMMAND...: the command ends with that exit code, and says why in these words.
+refused() {
   local code=0
-  "$@" >"$work/said" 2>&1 || code=$?
-  echo "$code"
+  "${@:3}" >"$work/said" 2>&1 || code=$?
+  if [ "$code" != "$1" ] || ! grep -q "$2" "$work/said"; then fail "$code: $(cat "$work/said") (to be $1: $2)"; fi
+  echo "refused: $2"
 }
 
 # Twice from the same files.
@@ -61,8 +62,7 @@ for name, value in json.loads(sys.argv[1])["env"].items(): print(f"{name}={value
 cloud=(--env-file "$work/environment" -v "$project/state:/state:ro")
 in_cloud() { run "${cloud[@]}" -v reconcile:/var/lib/reconcile "$image" "$@"; }
 in_cloud plan | grep '^Plan: '
-[ "$(code_of in_cloud --once --status-dir /status)" = 78 ] || fail "$(cat "$work/said")"
-grep 'Read-only file system' "$work/said"
+refused 78 'Read-only file system' in_cloud --once --status-dir /status
 in_cloud --once --wait 10m
 in_cloud --once | tee "$work/second"
 grep -q '^No changes\. ' "$work/second" || fail 'the second run found something to do'
@@ -85,6 +85,5 @@ servers+=($!)
 read -r port <"$work/port"
 over_tls=("${cloud[@]}" --add-host ecs.test:127.0.0.1 --env "ALIYUN_ECS_ENDPOINT=https://ecs.test:$port")
 lookup=(image-id demo-runner-amd64-latest --region cn-hangzhou)
-[ "$(code_of run "${over_tls[@]}" "$image" "${lookup[@]}")" = 1 ] || fail "$(cat "$work/said")"
-grep 'invalid peer certificate: UnknownIssuer' "$work/said" | tail -n 1
+refused 1 'invalid peer certificate: UnknownIssuer' run "${over_tls[@]}" "$image" "${lookup[@]}"
 run "${over_tls[@]}" -v "$work/certificates:/etc/ssl/certs/ca-certificates.crt:ro" "$image" "${lookup[@]}"
