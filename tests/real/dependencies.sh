@@ -11,7 +11,7 @@ deny() { cargo deny --offline --config "$1" check "${@:2}"; }
 
 deny .deny.toml --deny warnings bans licenses sources
 
-# refuses WHAT CHECK FAULT: with the sed script FAULT in the policy, or in what it is asked about, CHECK fails.
+# refuses CHECK CHANGE: with the sed script CHANGE applied to the policy, CHECK fails.
 refuses() {
   sed "$2" .deny.toml >"$work/deny.toml"
   if deny "$work/deny.toml" "$1" >"$work/said" 2>&1; then fail "$1: nothing is refused after $2"; fi
@@ -19,7 +19,7 @@ refuses() {
 refuses licenses 's/"MIT", //'
 refuses bans '/getrandom@0.2/d'
 refuses bans 's/wrappers = \["reconcile"\]/wrappers = ["reqwest"]/'
-refuses sources 's/crates.io-index/another-index/'
+refuses sources 's/^\[sources\]/&\nallow-registry = []/'
 
 # The database of advisories is not in any package. Where somebody has fetched it, it is used as it is.
 databases="${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
