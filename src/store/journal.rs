@@ -1,6 +1,6 @@
 //! Intents: what was about to be done. One is on disk before its effect, and closes by what is seen afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub struct Intent {
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
-    open: Vec<Intent>,
+    open: BTreeMap<Token, Intent>,
 }
 
 impl Journal {
@@ -40,29 +40,30 @@ impl Journal {
     pub fn open(status: &Path) -> io::Result<Self> {
         let folder = status.join("intents");
         fs::create_dir_all(&folder)?;
-        let mut open = Vec::new();
+        let mut open = BTreeMap::new();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             let intent = fs::read(&path)
                 .ok()
                 .and_then(|it| serde_json::from_slice::<Intent>(&it).ok());
             match intent {
-                Some(intent) if path == file(&folder, &intent.token) => open.push(intent),
+                Some(intent) if path == file(&folder, &intent.token) => {
+                    open.insert(intent.token.clone(), intent);
+                }
                 Some(_) | None => atomic::remove(&path)?,
             }
         }
-        open.sort_by(|a, b| a.token.cmp(&b.token));
         Ok(Self { folder, open })
     }
 
     /// The intents that are open.
-    pub fn intents(&self) -> &[Intent] {
-        &self.open
+    pub fn intents(&self) -> impl Iterator<Item = &Intent> {
+        self.open.values()
     }
 
     /// The intent of an effect that was begun and not seen to be done.
     pub fn find(&self, token: &Token) -> Option<&Intent> {
-        self.open.iter().find(|it| it.token == *token)
+        self.open.get(token)
     }
 
     /// Puts an intent on disk; one that is there already stays as it is.
@@ -71,13 +72,13 @@ impl Journal {
             return Ok(());
         }
         self.write(&intent)?;
-        self.open.push(intent);
+        self.open.insert(intent.token.clone(), intent);
         Ok(())
     }
 
     /// Notes that the service said so: until listings show it, it is not tried again.
     pub fn done(&mut self, token: &Token, at: Timestamp) -> io::Result<()> {
-        if let Some(intent) = self.open.iter_mut().find(|it| it.token == *token) {
+        if let Some(intent) = self.open.get_mut(token) {
             intent.done_at = Some(at);
             let intent = intent.clone();
             self.write(&intent)?;
@@ -90,14 +91,17 @@ impl Journal {
         atomic::write(&file(&self.folder, &intent.token), &content)
     }
 
-    /// Closes the intents of a resource that its fresh plan no longer has: the world shows that they are done, or that
-    /// nobody wants them any more.
-    pub fn settle(&mut self, resource: &ResourceId, planned: &BTreeSet<Token>) -> io::Result<()> {
-        let is_over = |it: &Intent| it.resource == *resource && !planned.contains(&it.token);
-        for intent in self.open.iter().filter(|it| is_over(it)) {
+    /// Closes the intents that the fresh plan of their resource no longer has: the world shows that they are done, or
+    /// that nobody wants them any more. Those of a resource without a fresh plan stay open.
+    pub fn settle(&mut self, planned: &BTreeMap<&ResourceId, BTreeSet<Token>>) -> io::Result<()> {
+        let is_over = |it: &Intent| {
+            let planned = planned.get(&it.resource);
+            planned.is_some_and(|planned| !planned.contains(&it.token))
+        };
+        for intent in self.open.values().filter(|it| is_over(it)) {
             atomic::remove(&file(&self.folder, &intent.token))?;
         }
-        self.open.retain(|it| !is_over(it));
+        self.open.retain(|_, it| !is_over(it));
         Ok(())
     }
 }
