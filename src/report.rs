@@ -134,6 +134,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether what follows it may be done too.
+    pub fn goes_on(&self) -> bool {
+        match self {
+            Self::Done | Self::AlreadyDone => true,
+            Self::Planned | Self::Stale(_) | Self::Failed(_) | Self::Refused(_) => false,
+        }
+    }
+
     /// In one word, as JSON output shows it.
     pub fn word(&self) -> &'static str {
         match self {
@@ -195,7 +203,8 @@ impl Report {
         {
             return 1;
         }
-        if any(|it| matches!(it, State::Refused)) {
+        let is_refused = |it: &Action| matches!(it.result, Outcome::Refused(_));
+        if any(|it| matches!(it, State::Refused)) || self.last_pass().any(is_refused) {
             return 4;
         }
         0

@@ -29,6 +29,7 @@ pub(super) fn plan(global: &Global, options: &Planned, output: Output) -> Result
         let work = engine::plan(&run, &mut state);
         let (report, interrupted) =
             interruptible(work, cloud.clock.as_ref(), global.timeout, &stop).await?;
+        job.print_pass(&report, 1);
         let code = job.finish(&report, interrupted);
         if let (Some(file), None) = (&options.out, interrupted) {
             let regions = homes(&job.inventory, &cloud.clients)

@@ -46,26 +46,18 @@ pub(super) async fn apply(
                 continue;
             }
             let was_begun = state.was_begun(&token);
-            let group = step.group.as_ref();
-            let refusal = group.and_then(|it| refused.get(it));
+            let is_allowed = run.allowed.as_ref().is_none_or(|it| it.contains(&token));
             let is_held = mode == Mode::Plan
                 || resource.policy().suspend.is_some()
                 || broken.contains(step.chain.as_str())
                 || run.is_stopped();
-            let is_allowed = run.allowed.as_ref().is_none_or(|it| it.contains(&token));
-            let result = match refusal {
+            let result = match step.group.as_ref().and_then(|it| refused.get(it)) {
                 Some(message) => Outcome::Refused(message.clone()),
                 None if !is_allowed => Outcome::Stale("the plan file does not have it".to_owned()),
                 None if is_held => Outcome::Planned,
                 None => carry_out(run, state, id, step).await,
             };
-            let goes_on = match result {
-                Outcome::Done | Outcome::AlreadyDone => true,
-                Outcome::Planned | Outcome::Stale(_) | Outcome::Failed(_) | Outcome::Refused(_) => {
-                    false
-                }
-            };
-            if goes_on {
+            if result.goes_on() {
                 if let Err(error) = state.note(&token, id, step) {
                     // It is done all the same; at worst it is tried once more.
                     warn!(%error, "what was done could not be written down");

@@ -21,6 +21,7 @@ pub(super) fn conclude(
     look: &Look,
     actions: &[Action],
 ) -> BTreeMap<ResourceId, Resource> {
+    let failures = failures(state, actions);
     let mut concluded = BTreeMap::new();
     let about = look.resources.iter();
     for (id, planned) in about.filter(|(id, _)| run.selection.about.contains(id)) {
@@ -35,7 +36,7 @@ pub(super) fn conclude(
             ),
             Ok(planned) => {
                 let refused = refused(run, state, declared.as_ref(), planned);
-                let failed = failed(state, id, actions);
+                let failed = failures.get(id).copied();
                 let open = open(state, (declared.as_ref(), planned), failed, &refused);
                 let outcome = status::Outcome::Seen {
                     health: &planned.plan.health,
@@ -108,19 +109,22 @@ fn open(
     )))
 }
 
-/// The first step of a resource that failed in this pass.
-fn failed<'a>(state: &State, id: &ResourceId, actions: &'a [Action]) -> Option<&'a Fault> {
-    let mut mine = actions
-        .iter()
-        .filter(|it| it.pass == state.pass && it.resource == *id);
-    mine.find_map(|it| match &it.result {
-        Outcome::Failed(fault) => Some(fault),
-        Outcome::Planned
-        | Outcome::Done
-        | Outcome::AlreadyDone
-        | Outcome::Stale(_)
-        | Outcome::Refused(_) => None,
-    })
+/// What failed first in this pass, by resource.
+fn failures<'a>(state: &State, actions: &'a [Action]) -> BTreeMap<&'a ResourceId, &'a Fault> {
+    let mut failures = BTreeMap::new();
+    for action in actions.iter().filter(|it| it.pass == state.pass) {
+        match &action.result {
+            Outcome::Failed(fault) => {
+                failures.entry(&action.resource).or_insert(fault);
+            }
+            Outcome::Planned
+            | Outcome::Done
+            | Outcome::AlreadyDone
+            | Outcome::Stale(_)
+            | Outcome::Refused(_) => {}
+        }
+    }
+    failures
 }
 
 fn seen_state(health: &Health, open: Option<&Open>) -> report::State {

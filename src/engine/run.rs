@@ -137,11 +137,7 @@ pub async fn run(
             Extent::Once | Extent::Burst => None,
         };
         let (Some(limit), false, Ok(())) = (limit, is_over || run.is_stopped(), &tally.kept) else {
-            return Ended {
-                report,
-                kept: tally.kept,
-                again,
-            };
+            return tally.end(report, again);
         };
         let pause = if has_news {
             Duration::ZERO
@@ -150,11 +146,7 @@ pub async fn run(
         };
         if run.clock.now().plus(pause).since(tally.started_at) > limit {
             report.ran_out = true;
-            return Ended {
-                report,
-                kept: tally.kept,
-                again,
-            };
+            return tally.end(report, again);
         }
         actions = report.actions;
         if pause > Duration::ZERO {

@@ -1,6 +1,6 @@
 //! What a run carries from pass to pass, in memory and on disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::ids::{ResourceId, Token};
 use crate::kind::AnyOp;
-use crate::plan::{Step, Verb};
+use crate::plan::{Plan, Step, Verb};
 use crate::store::folder::Folder;
 use crate::store::journal::{Intent, Journal};
 use crate::store::record::Record;
@@ -68,12 +68,10 @@ impl State {
     /// forgotten is forgotten on disk before anything is done.
     pub fn settle(&mut self, look: &Look) -> io::Result<()> {
         self.now = look.now;
+        self.journal.settle(&tokens(look))?;
         let mut has_forgotten = false;
         for (id, planned) in &look.resources {
             let Ok(planned) = planned else { continue };
-            let steps = planned.plan.steps.iter();
-            let tokens: BTreeSet<Token> = steps.map(|it| token(id, it.op.as_ref())).collect();
-            self.journal.settle(id, &tokens)?;
             let entry = self.record.resources.entry(id.clone()).or_default();
             for (what, when) in &planned.plan.remember {
                 match when {
@@ -132,4 +130,15 @@ impl State {
         }
         self.journal.done(token, self.now)
     }
+}
+
+/// The tokens of all steps, by resource.
+fn tokens(look: &Look) -> BTreeMap<&ResourceId, BTreeSet<Token>> {
+    let plans = look.resources.iter();
+    let plans = plans.filter_map(|(id, it)| Some((id, &it.as_ref().ok()?.plan)));
+    let tokens = |(id, plan): (_, &Plan<Box<dyn AnyOp>>)| {
+        let steps = plan.steps.iter();
+        (id, steps.map(|it| token(id, it.op.as_ref())).collect())
+    };
+    plans.map(tokens).collect()
 }

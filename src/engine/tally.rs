@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::clock::Timestamp;
+use crate::ids::ResourceId;
 use crate::plan::Unmanaged;
 use crate::providers::Calls;
 use crate::report::{self, Action, Outcome, Report};
@@ -11,7 +12,7 @@ use crate::report::{self, Action, Outcome, Report};
 use super::apply::Mode;
 use super::conclude::conclude;
 use super::look::{Look, look};
-use super::run::Run;
+use super::run::{Again, Ended, Run};
 use super::state::State;
 
 /// What a run counts from its beginning.
@@ -110,6 +111,14 @@ impl Tally {
             writes: calls.writes - self.before.writes,
             by_service: calls.by_service.iter().filter_map(since).collect(),
             lower_bound: self.listings + self.writes,
+        }
+    }
+
+    pub(super) fn end(self, report: Report, again: BTreeMap<ResourceId, Again>) -> Ended {
+        Ended {
+            report,
+            kept: self.kept,
+            again,
         }
     }
 }

@@ -42,10 +42,14 @@ pub fn ownership(scope: &str, id: &ResourceId) -> BTreeMap<String, String> {
 pub fn owner(tags: &BTreeMap<String, String>, scope: &str, id: &ResourceId) -> Owner {
     match (tags.get(MANAGED_BY), tags.get(OWNER)) {
         (Some(other), _) if other != scope => Owner::Scope(other.clone()),
-        (Some(_), Some(owner)) if *owner == id.to_string() => Owner::Ours,
+        (Some(_), Some(owner)) if is_of(owner, id) => Owner::Ours,
         (_, Some(owner)) => Owner::Resource(owner.clone()),
         (_, None) => Owner::Nobody,
     }
+}
+
+fn is_of(owner: &str, id: &ResourceId) -> bool {
+    owner.split_once('/') == Some((&id.kind, &id.name))
 }
 
 #[cfg(test)]

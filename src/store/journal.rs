@@ -1,6 +1,6 @@
 //! Intents: what was about to be done. One is on disk before its effect, and closes by what is seen afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub struct Intent {
 pub struct Journal {
     /// None: nothing is written.
     folder: Option<PathBuf>,
-    open: Vec<Intent>,
+    open: BTreeMap<Token, Intent>,
 }
 
 impl Journal {
@@ -41,18 +41,19 @@ impl Journal {
     pub fn open(status: &Path) -> io::Result<Self> {
         let folder = status.join("intents");
         fs::create_dir_all(&folder)?;
-        let mut open = Vec::new();
+        let mut open = BTreeMap::new();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             let intent = fs::read(&path)
                 .ok()
                 .and_then(|it| serde_json::from_slice::<Intent>(&it).ok());
             match intent {
-                Some(intent) if path == file(&folder, &intent.token) => open.push(intent),
+                Some(intent) if path == file(&folder, &intent.token) => {
+                    open.insert(intent.token.clone(), intent);
+                }
                 Some(_) | None => atomic::remove(&path)?,
             }
         }
-        open.sort_by(|a, b| a.token.cmp(&b.token));
         Ok(Self {
             folder: Some(folder),
             open,
@@ -64,21 +65,21 @@ impl Journal {
         let entries = fs::read_dir(status.join("intents")).into_iter().flatten();
         let intent = |entry: io::Result<fs::DirEntry>| {
             let bytes = fs::read(entry.ok()?.path()).ok()?;
-            serde_json::from_slice::<Intent>(&bytes).ok()
+            let intent = serde_json::from_slice::<Intent>(&bytes).ok()?;
+            Some((intent.token.clone(), intent))
         };
-        let mut open: Vec<Intent> = entries.filter_map(intent).collect();
-        open.sort_by(|a, b| a.token.cmp(&b.token));
+        let open = entries.filter_map(intent).collect();
         Self { folder: None, open }
     }
 
     /// The intents that are open.
-    pub fn intents(&self) -> &[Intent] {
-        &self.open
+    pub fn intents(&self) -> impl Iterator<Item = &Intent> {
+        self.open.values()
     }
 
     /// The intent of an effect that was begun and not seen to be done.
     pub fn find(&self, token: &Token) -> Option<&Intent> {
-        self.open.iter().find(|it| it.token == *token)
+        self.open.get(token)
     }
 
     /// Puts an intent on disk; one that is there already stays as it is.
@@ -87,13 +88,13 @@ impl Journal {
             return Ok(());
         }
         self.write(&intent)?;
-        self.open.push(intent);
+        self.open.insert(intent.token.clone(), intent);
         Ok(())
     }
 
     /// Notes that the service said so: until listings show it, it is not tried again.
     pub fn done(&mut self, token: &Token, at: Timestamp) -> io::Result<()> {
-        if let Some(intent) = self.open.iter_mut().find(|it| it.token == *token) {
+        if let Some(intent) = self.open.get_mut(token) {
             intent.done_at = Some(at);
             let intent = intent.clone();
             self.write(&intent)?;
@@ -109,16 +110,19 @@ impl Journal {
         atomic::write(&file(folder, &intent.token), &content)
     }
 
-    /// Closes the intents of a resource that its fresh plan no longer has: the world shows that they are done, or that
-    /// nobody wants them any more.
-    pub fn settle(&mut self, resource: &ResourceId, planned: &BTreeSet<Token>) -> io::Result<()> {
-        let is_over = |it: &Intent| it.resource == *resource && !planned.contains(&it.token);
+    /// Closes the intents that the fresh plan of their resource no longer has: the world shows that they are done, or
+    /// that nobody wants them any more. Those of a resource without a fresh plan stay open.
+    pub fn settle(&mut self, planned: &BTreeMap<&ResourceId, BTreeSet<Token>>) -> io::Result<()> {
+        let is_over = |it: &Intent| {
+            let planned = planned.get(&it.resource);
+            planned.is_some_and(|planned| !planned.contains(&it.token))
+        };
         if let Some(folder) = &self.folder {
-            for intent in self.open.iter().filter(|it| is_over(it)) {
+            for intent in self.open.values().filter(|it| is_over(it)) {
                 atomic::remove(&file(folder, &intent.token))?;
             }
         }
-        self.open.retain(|it| !is_over(it));
+        self.open.retain(|_, it| !is_over(it));
         Ok(())
     }
 }

@@ -2,12 +2,16 @@
 
 mod demo;
 mod files;
+mod forms;
 mod lookup;
 mod readme;
 mod refusals;
+mod saved_plans;
 mod schemas;
 mod settings;
 mod status_folder;
+mod why;
+mod workflow;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -18,8 +18,14 @@ pub(super) fn latest(spec: &Spec, architecture: Architecture) -> String {
 
 /// Whether `name` is exactly `<prefix>-<arch>-YYYYMMDDHHMM`.
 pub(super) fn is_dated(spec: &Spec, architecture: Architecture, name: &str) -> bool {
-    let rest = name.strip_prefix(&format!("{}-{architecture}-", spec.name_prefix));
-    rest.is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_digit()))
+    rest(spec, architecture, name)
+        .is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_digit()))
+}
+
+/// What a name has after `<prefix>-<arch>-`.
+fn rest<'a>(spec: &Spec, architecture: Architecture, name: &'a str) -> Option<&'a str> {
+    let rest = name.strip_prefix(&spec.name_prefix)?.strip_prefix('-')?;
+    rest.strip_prefix(architecture.name())?.strip_prefix('-')
 }
 
 /// The dated name of an image: the minute of its creation, or the next one that is free in `taken`.
@@ -54,7 +60,7 @@ pub(super) fn ours<'a>(
         image.architecture == Some(architecture) && image.owner(resource, &seen.home) == Owner::Ours
     };
     let mut ours: Vec<&Image> = seen.images.iter().filter(is_ours).collect();
-    ours.sort_by_key(|it| (Reverse(it.created), it.id.clone()));
+    ours.sort_by_key(|it| (Reverse(it.created), &it.id));
     ours
 }
 
@@ -75,12 +81,12 @@ pub(super) fn adoptable<'a>(
                 Phase::Available | Phase::Failed => true,
                 Phase::Making | Phase::Withdrawn => false,
             }
-            && (image.name == latest(spec, architecture)
+            && (rest(spec, architecture, &image.name) == Some("latest")
                 || is_dated(spec, architecture, &image.name))
             && image.owner(resource, &seen.home) == Owner::Nobody
     };
     let mut adoptable: Vec<&Image> = seen.images.iter().filter(is_adoptable).collect();
-    adoptable.sort_by_key(|it| it.id.clone());
+    adoptable.sort_by_key(|it| &it.id);
     adoptable
 }
 
@@ -95,13 +101,13 @@ pub(super) enum Target<'a> {
     None,
 }
 
-/// Picks the image that `-latest` should name: the pinned one, else the newest Available.
+/// Picks the image that `-latest` should name, out of ours of one architecture: the pinned one, else the newest
+/// Available.
 pub(super) fn target<'a>(
     resource: &Resource<Spec>,
     seen: &'a Seen,
-    architecture: Architecture,
+    (architecture, ours): (Architecture, &[&'a Image]),
 ) -> Target<'a> {
-    let ours = ours(resource, seen, architecture);
     let available = |it: &&&Image| it.phase == Phase::Available;
     if let Some(pin) = resource.spec.pinned() {
         if let Some(pinned) = ours.iter().find(|it| it.id.as_str() == pin) {

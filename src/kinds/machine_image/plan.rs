@@ -20,8 +20,9 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
             resource,
             seen,
             architecture: *architecture,
+            ours: names::ours(resource, seen, *architecture),
         };
-        plan.groups.insert(line.group(), line.ours().len());
+        plan.groups.insert(line.group(), line.ours.len());
         match resource.policy.ensure {
             Goal::Present => line.present(&mut plan),
             Goal::Absent => line.absent(&mut plan),
@@ -41,13 +42,11 @@ struct Line<'a> {
     resource: &'a Resource<Spec>,
     seen: &'a Seen,
     architecture: Architecture,
+    /// Our images, the newest first.
+    ours: Vec<&'a Image>,
 }
 
 impl Line<'_> {
-    fn ours(&self) -> Vec<&Image> {
-        names::ours(self.resource, self.seen, self.architecture)
-    }
-
     fn group(&self) -> String {
         format!("images {}", self.architecture)
     }
@@ -62,13 +61,12 @@ impl Line<'_> {
         if !adoptable.is_empty() {
             return;
         }
-        let ours = self.ours();
-        for failed in ours.iter().filter(|it| it.phase == Phase::Failed) {
+        for failed in self.ours.iter().filter(|it| it.phase == Phase::Failed) {
             let cause = Cause::Upstream("the image could not be made".to_owned());
             self.delete(plan, failed, None, &cause);
         }
-        match names::target(self.resource, self.seen, self.architecture) {
-            Target::Image(target) => self.serve(plan, &ours, target),
+        match names::target(self.resource, self.seen, (self.architecture, &self.ours)) {
+            Target::Image(target) => self.serve(plan, target),
             Target::PinMissing => {
                 let pin = self.resource.spec.pinned().unwrap_or_default();
                 let message = format!(
@@ -76,13 +74,13 @@ impl Line<'_> {
                 );
                 plan.worsen(Health::Stuck(Why::new("PinMissing", message)));
             }
-            Target::None => plan.worsen(self.without_image(&ours)),
+            Target::None => plan.worsen(self.without_image()),
         }
     }
 
-    fn without_image(&self, ours: &[&Image]) -> Health {
+    fn without_image(&self) -> Health {
         let prefix = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
-        if ours.iter().any(|it| it.phase == Phase::Making) {
+        if self.ours.iter().any(|it| it.phase == Phase::Making) {
             return Health::Working(Why::new(
                 "ImageNotAvailable",
                 format!("the image of {prefix} is being made"),
@@ -95,7 +93,7 @@ impl Line<'_> {
     }
 
     /// Makes `-latest`, the tag `Latest` and the family name `target`; once they do, deletes the surplus.
-    fn serve(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
+    fn serve(&self, plan: &mut Plan<Op>, target: &Image) {
         if let Some(health) = self.name_taken(target) {
             if let Health::Stuck(why) = &health {
                 plan.notices.push(Notice {
@@ -107,12 +105,12 @@ impl Line<'_> {
             return;
         }
         let before = plan.steps.len();
-        self.name(plan, ours, target);
-        self.mark(plan, ours, target);
+        self.name(plan, target);
+        self.mark(plan, target);
         if plan.steps.len() > before || plan.steps.iter().any(|it| it.chain == self.chain()) {
             return;
         }
-        let verdict = retention::judge(&self.resource.spec, ours, &target.id);
+        let verdict = retention::judge(&self.resource.spec, &self.ours, &target.id);
         plan.notices.extend(verdict.notices);
         let keep = self.resource.spec.retention.keep;
         for image in verdict.surplus {
@@ -148,21 +146,21 @@ impl Line<'_> {
         )
     }
 
-    fn name(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
+    fn name(&self, plan: &mut Plan<Op>, target: &Image) {
         let spec = &self.resource.spec;
         let latest = names::latest(spec, self.architecture);
-        let mut taken: BTreeSet<String> =
-            self.seen.images.iter().map(|it| it.name.clone()).collect();
-        for image in ours.iter().filter(|it| it.id != target.id) {
-            let is_named = match image.phase {
-                Phase::Making | Phase::Failed => true,
-                Phase::Available | Phase::Withdrawn => {
-                    names::is_dated(spec, self.architecture, &image.name)
-                }
-            };
-            if is_named {
-                continue;
+        let is_misnamed = |image: &&&Image| match image.phase {
+            Phase::Making | Phase::Failed => false,
+            Phase::Available | Phase::Withdrawn => {
+                image.id != target.id && !names::is_dated(spec, self.architecture, &image.name)
             }
+        };
+        let misnamed: Vec<&&Image> = self.ours.iter().filter(is_misnamed).collect();
+        let mut taken = BTreeSet::new();
+        if !misnamed.is_empty() {
+            taken.extend(self.seen.images.iter().map(|it| it.name.clone()));
+        }
+        for image in misnamed {
             let to = names::free_dated(spec, self.architecture, image, &taken);
             taken.insert(to.clone());
             let cause = if image.name == latest {
@@ -192,7 +190,7 @@ impl Line<'_> {
         }
     }
 
-    fn mark(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
+    fn mark(&self, plan: &mut Plan<Op>, target: &Image) {
         let is_named = target.name == names::latest(&self.resource.spec, self.architecture);
         let cause = || {
             if is_named {
@@ -205,7 +203,8 @@ impl Line<'_> {
             self.step(plan, target, Effect::Mark, cause());
         }
         let family = self.resource.spec.family(self.architecture);
-        for image in ours
+        for image in self
+            .ours
             .iter()
             .filter(|it| it.id != target.id && it.phase != Phase::Making)
         {
@@ -224,7 +223,7 @@ impl Line<'_> {
 
     fn absent(&self, plan: &mut Plan<Op>) {
         let latest = names::latest(&self.resource.spec, self.architecture);
-        let mut ours = self.ours();
+        let mut ours = self.ours.clone();
         ours.sort_by_key(|it| (it.name == latest, it.created));
         for image in ours {
             let kept = retention::kept_because(&self.resource.spec, image);
@@ -387,9 +386,10 @@ fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
 fn count_listings(plan: &mut Plan<Op>, seen: &Seen) {
     let place = &seen.home.place;
     plan.listings
-        .insert(format!("ecs {place} images"), pages(seen.images.len()));
-    if let Some(snapshots) = &seen.snapshots {
+        .insert(format!("ecs {place} images"), pages(seen.images_listed));
+    if seen.snapshots.is_some() {
+        let count = pages(seen.snapshots_listed);
         plan.listings
-            .insert(format!("ecs {place} snapshots"), pages(snapshots.len()));
+            .insert(format!("ecs {place} snapshots"), count);
     }
 }

@@ -1,6 +1,8 @@
 //! Which images of a line are more than are kept.
 
-use crate::ids::ImageId;
+use std::collections::BTreeSet;
+
+use crate::ids::{ImageId, SnapshotId};
 use crate::kinds::tags;
 use crate::plan::{Notice, Why};
 use crate::resource::Resource;
@@ -71,24 +73,23 @@ pub(super) fn orphans<'a>(
     resource: &Resource<Spec>,
     seen: &'a Seen,
 ) -> Vec<(&'a Snapshot, &'a str)> {
-    let is_used = |snapshot: &Snapshot| {
-        seen.images
-            .iter()
-            .any(|it| it.snapshots.contains(&snapshot.id))
-    };
-    let orphan_of = |snapshot: &'a Snapshot| {
+    let left_by = |snapshot: &'a Snapshot| {
         let owner = tags::owner(&snapshot.tags, &seen.home.scope, &resource.id);
         let image = snapshot.tags.get(tags::ORPHAN_OF)?;
-        let is_gone = !seen.images.iter().any(|it| it.id.as_str() == image);
-        let is_orphan = owner == tags::Owner::Ours && is_gone && !is_used(snapshot);
-        is_orphan.then_some((snapshot, image.as_str()))
+        (owner == tags::Owner::Ours).then_some((snapshot, image.as_str()))
     };
-    let mut orphans: Vec<(&Snapshot, &str)> = seen
+    let mut left: Vec<(&Snapshot, &str)> = seen
         .snapshots
         .iter()
         .flatten()
-        .filter_map(orphan_of)
+        .filter_map(left_by)
         .collect();
-    orphans.sort_by_key(|(snapshot, _)| snapshot.id.clone());
-    orphans
+    if left.is_empty() {
+        return left;
+    }
+    let images: BTreeSet<&str> = seen.images.iter().map(|it| it.id.as_str()).collect();
+    let used: BTreeSet<&SnapshotId> = seen.images.iter().flat_map(|it| &it.snapshots).collect();
+    left.retain(|(snapshot, image)| !images.contains(image) && !used.contains(&snapshot.id));
+    left.sort_by_key(|(snapshot, _)| &snapshot.id);
+    left
 }

@@ -52,10 +52,17 @@ pub enum Architecture {
 
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+        f.pad(self.name())
+    }
+}
+
+impl Architecture {
+    /// As it is written in files and in the names of images.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
-        })
+        }
     }
 }
 

@@ -94,8 +94,10 @@ fn seen(images: &str, resource: &Resource<Spec>) -> Seen {
             .filter(|it| !it.trim().is_empty())
             .map(|it| image(it, resource))
             .collect(),
+        images_listed: 0,
         at: Timestamp::parse("2026-11-21T02:00:00Z").expect("a valid time"),
         snapshots: None,
+        snapshots_listed: 0,
     }
 }
 

@@ -119,14 +119,7 @@ fn stays(resource: &Resource<Spec>, seen: &Seen, image: &Image) -> Said {
         return (Fate::LeftAlone, rule, change, "spec.architectures");
     };
     if image.owner(resource, &seen.home) == Owner::Nobody {
-        let rule = "nobody owns it, and it is not adopted: its name is not exactly one of this line, or spec.adopt is ByTag";
-        let change = format!(
-            "name it {}, or set its tags {} and {}",
-            names::latest(spec, architecture),
-            tags::MANAGED_BY,
-            tags::OWNER
-        );
-        return (Fate::LeftAlone, rule.to_owned(), change, "spec.adopt");
+        return not_adopted(spec, architecture);
     }
     match image.phase {
         Phase::Making => {
@@ -169,6 +162,17 @@ fn stays(resource: &Resource<Spec>, seen: &Seen, image: &Image) -> Said {
     line.said(image)
 }
 
+fn not_adopted(spec: &Spec, architecture: Architecture) -> Said {
+    let rule = "nobody owns it, and it is not adopted: its name is not exactly one of this line, or spec.adopt is ByTag";
+    let change = format!(
+        "name it {}, or set its tags {} and {}",
+        names::latest(spec, architecture),
+        tags::MANAGED_BY,
+        tags::OWNER
+    );
+    (Fate::LeftAlone, rule.to_owned(), change, "spec.adopt")
+}
+
 struct Ranked<'a> {
     resource: &'a Resource<Spec>,
     seen: &'a Seen,
@@ -180,7 +184,8 @@ impl Ranked<'_> {
         let spec = &self.resource.spec;
         let keep = spec.retention.keep;
         let kept = |rule: String, change: String, field| (Fate::Kept, rule, change, field);
-        let serving = match names::target(self.resource, self.seen, self.architecture) {
+        let ours = names::ours(self.resource, self.seen, self.architecture);
+        let serving = match names::target(self.resource, self.seen, (self.architecture, &ours)) {
             Target::Image(target) => &target.id,
             Target::PinMissing | Target::None => {
                 let rule = "nothing is deleted while -latest names no Available image".to_owned();
@@ -205,7 +210,6 @@ impl Ranked<'_> {
                 ),
             };
         }
-        let ours = names::ours(self.resource, self.seen, self.architecture);
         let counted = ours
             .iter()
             .filter(|it| it.phase == Phase::Available && it.id != *serving);

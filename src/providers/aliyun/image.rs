@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Aliyun;
 use super::call::{Call, Parameters, parameters};
+use super::index::Images;
 use super::listing::Listing;
 use super::place::{Place, Service};
 use super::wire::Fields;
@@ -127,8 +128,11 @@ fn own() -> Parameters {
 
 impl Aliyun {
     /// All images of the account, in every status; read once a pass.
-    pub async fn images(&self, place: &Place) -> Result<Arc<Complete<Image>>, Fault> {
-        let read = || async { self.list_by_number(place, &IMAGES, &own()).await };
+    pub async fn images(&self, place: &Place) -> Result<Arc<Images>, Fault> {
+        let read = || async {
+            let listed = self.list_by_number(place, &IMAGES, &own()).await?;
+            Ok(Images::of(listed))
+        };
         self.images.get(place, read).await
     }
 

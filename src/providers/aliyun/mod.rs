@@ -21,6 +21,7 @@ mod call;
 pub mod credentials;
 pub mod fault;
 mod image;
+mod index;
 mod instance;
 mod listing;
 mod place;
@@ -30,6 +31,7 @@ mod tag;
 mod wire;
 
 pub use self::image::{Image, ImageChange, ImageStatus};
+pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
 pub use self::place::{Place, refuse_endpoint};
 pub use self::snapshot::Snapshot;
@@ -44,9 +46,9 @@ pub struct Aliyun {
     patience: Arc<Patience>,
     nonces: Nonces,
     credentials: Mutex<Option<Arc<Credentials>>>,
-    images: Cache<Place, Complete<Image>>,
+    images: Cache<Place, Images>,
     instances: Cache<Place, Complete<Instance>>,
-    snapshots: Cache<Place, Complete<Snapshot>>,
+    snapshots: Cache<Place, Snapshots>,
     visible: Cache<Place, ()>,
 }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::Aliyun;
 use super::call::{Call, parameters};
 use super::image::gone_is_done;
+use super::index::Snapshots;
 use super::listing::Listing;
 use super::place::{Place, Service};
 use super::wire::Fields;
 use crate::clock::Timestamp;
-use crate::fact::Complete;
 use crate::fault::Fault;
 use crate::ids::SnapshotId;
 use crate::retry::Effect;
@@ -59,9 +59,12 @@ fn read(item: Fields<'_>) -> Result<Snapshot, String> {
 
 impl Aliyun {
     /// All snapshots of the region, in every status; read once a pass.
-    pub async fn snapshots(&self, place: &Place) -> Result<Arc<Complete<Snapshot>>, Fault> {
+    pub async fn snapshots(&self, place: &Place) -> Result<Arc<Snapshots>, Fault> {
         let filter = parameters([("Status", "all")]);
-        let read = || async { self.list_by_token(place, &SNAPSHOTS, &filter).await };
+        let read = || async {
+            let listed = self.list_by_token(place, &SNAPSHOTS, &filter).await?;
+            Ok(Snapshots::of(listed))
+        };
         self.snapshots.get(place, read).await
     }
 

@@ -161,14 +161,14 @@ pub(super) fn listing<'a, T: Object>(
 ) -> Result<Vec<&'a T>, Refusal> {
     let filter = names::tag_filter(&ask.parameters)?;
     let is_tagged = |it: &&T| {
-        let tagged = shelf.get_at(it.id(), ask.tag_view);
-        filter.is_empty() || tagged.is_some_and(|it| names::has_tags(it.tags(), &filter))
+        let tagged = || shelf.get_at(it.id(), ask.tag_view);
+        filter.is_empty() || tagged().is_some_and(|it| names::has_tags(it.tags(), &filter))
     };
     let mut objects: Vec<&T> = shelf.all_at(ask.view).filter(is_tagged).collect();
-    let key = |it: &&T| (it.created(), it.id().to_owned());
+    let key = |it: &'a T| (it.created(), it.id());
     match cloud.scenario.settings.listing_order {
-        ListingOrder::NewestFirst => objects.sort_by_cached_key(|it| std::cmp::Reverse(key(it))),
-        ListingOrder::OldestFirst => objects.sort_by_cached_key(key),
+        ListingOrder::NewestFirst => objects.sort_by(|a, b| key(b).cmp(&key(a))),
+        ListingOrder::OldestFirst => objects.sort_by(|a, b| key(a).cmp(&key(b))),
         ListingOrder::Shuffled => {
             objects.sort_by_cached_key(|it| cloud.draw(&format!("order/{}", it.id())));
         }
