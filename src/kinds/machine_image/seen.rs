@@ -1,17 +1,20 @@
-//! The images of an account, and where a deletion left something behind, its snapshots.
+//! The images of an account; where one is to be deleted, the launch templates; where one was, the snapshots.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::fact::Fact;
 use crate::fault::Fault;
-use crate::ids::{ImageId, SnapshotId};
+use crate::ids::{ImageId, LaunchTemplateId, SnapshotId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{AliyunRegion, Home};
 use crate::kinds::tags::{self, Owner};
+use crate::plan::pages;
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
+use super::plan::deletes_images;
 use super::spec::{Architecture, Spec};
 
 /// What was seen for one line of images.
@@ -25,6 +28,8 @@ pub struct Seen {
     pub at: Timestamp,
     /// All snapshots; none: it was no time to look at them.
     pub snapshots: Option<Vec<Snapshot>>,
+    /// All launch templates; none: no image is to be deleted, whatever they say.
+    pub templates: Option<Fact<Vec<Template>>>,
 }
 
 /// One custom image.
@@ -76,6 +81,47 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A launch template: machines are launched from each of its versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Its id.
+    pub id: LaunchTemplateId,
+    /// Its name.
+    pub name: String,
+    /// All its versions.
+    pub versions: Vec<TemplateVersion>,
+}
+
+/// One version of a launch template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateVersion {
+    /// Its number.
+    pub number: u64,
+    /// What it launches: the id of an image, or a family in some form; none: that is told at the launch.
+    pub source: Option<String>,
+    /// The snapshots that its data disks are made from.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+impl Seen {
+    /// The fewest calls that tell this: pages of 100, of launch templates and their versions pages of 50 (ECS API
+    /// reference, `DescribeImages`, `DescribeSnapshots`, `DescribeLaunchTemplates`).
+    pub fn listings(&self) -> BTreeMap<String, u64> {
+        let listing = |what: &str| format!("ecs {} {what}", self.home.place);
+        let mut listings = BTreeMap::new();
+        listings.insert(listing("images"), pages(self.images.len(), 100));
+        if let Some(snapshots) = &self.snapshots {
+            listings.insert(listing("snapshots"), pages(snapshots.len(), 100));
+        }
+        if let Some(Fact::Known(templates)) = &self.templates {
+            let versions = templates.iter().map(|it| pages(it.versions.len(), 50));
+            let calls = pages(templates.len(), 50) + versions.sum::<u64>();
+            listings.insert(listing("launch templates"), calls);
+        }
+        listings
+    }
+}
+
 impl Image {
     /// Whose it is.
     pub fn owner(&self, resource: &Resource<Spec>, home: &Home) -> Owner {
@@ -106,12 +152,36 @@ pub(super) async fn observe(
     } else {
         None
     };
-    Ok(Seen {
+    let mut seen = Seen {
         images: images.items().iter().map(image).collect(),
         at: images.at(),
         snapshots,
         home,
-    })
+        templates: Some(Fact::Known(Vec::new())),
+    };
+    // Each template is a call of its own, so they are read only where their word decides.
+    seen.templates = if deletes_images(resource, &seen) {
+        Some(match ecs.launch_templates(&seen.home.place).await {
+            Ok(listed) => Fact::Known(listed.items().iter().map(template).collect()),
+            Err(fault) => Fact::Unknown(fault),
+        })
+    } else {
+        None
+    };
+    Ok(seen)
+}
+
+pub(super) fn template(seen: &aliyun::LaunchTemplate) -> Template {
+    let version = |it: &aliyun::LaunchTemplateVersion| TemplateVersion {
+        number: it.number,
+        source: it.image.clone(),
+        snapshots: it.snapshots.clone(),
+    };
+    Template {
+        id: seen.id.clone(),
+        name: seen.name.clone(),
+        versions: seen.versions.iter().map(version).collect(),
+    }
 }
 
 fn snapshot(seen: &aliyun::Snapshot) -> Snapshot {

@@ -22,6 +22,7 @@ pub mod credentials;
 pub mod fault;
 mod image;
 mod instance;
+mod launch_template;
 mod listing;
 mod place;
 pub mod sign;
@@ -31,6 +32,7 @@ mod wire;
 
 pub use self::image::{Image, ImageChange, ImageStatus};
 pub use self::instance::{Instance, InstanceStatus};
+pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
 pub use self::place::{Place, refuse_endpoint};
 pub use self::snapshot::Snapshot;
 pub use self::tag::Taggable;
@@ -48,6 +50,9 @@ pub struct Aliyun {
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Complete<Snapshot>>,
     visible: Cache<Place, ()>,
+    templates: Cache<Place, Complete<LaunchTemplate>>,
+    /// Those that were read again, for what is deleted on their word.
+    templates_again: Cache<Place, Complete<LaunchTemplate>>,
 }
 
 /// Whose credentials these are.
@@ -78,6 +83,8 @@ impl Aliyun {
             instances: Cache::default(),
             snapshots: Cache::default(),
             visible: Cache::default(),
+            templates: Cache::default(),
+            templates_again: Cache::default(),
         })
     }
 
@@ -87,6 +94,8 @@ impl Aliyun {
         self.instances.clear();
         self.snapshots.clear();
         self.visible.clear();
+        self.templates.clear();
+        self.templates_again.clear();
         *self
             .credentials
             .lock()
