@@ -11,6 +11,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::plan::Unmanaged;
 use crate::providers::{Calls, Clients};
 use crate::report::{self, Action, Outcome, Report};
+use crate::retry::Waits;
 
 use super::apply::{Mode, apply};
 use super::conclude::{conclude, is_over};
@@ -177,6 +178,7 @@ struct Tally {
     listings: u64,
     writes: u64,
     before: Calls,
+    waited: Waits,
     kept: io::Result<()>,
 }
 
@@ -187,6 +189,7 @@ impl Tally {
             listings: 0,
             writes: 0,
             before: run.clients.calls(),
+            waited: run.clients.waits(),
             kept: Ok(()),
         }
     }
@@ -251,6 +254,7 @@ impl Tally {
                 writes: calls.writes - self.before.writes,
                 by_service: calls.by_service,
                 lower_bound: self.listings + self.writes,
+                waits: run.clients.waits().since(&self.waited),
             },
             applied: mode == Mode::Apply,
             ran_out: false,

@@ -119,18 +119,19 @@ impl State {
         self.disk.as_ref()?.journal.find(token)
     }
 
-    /// Notes an effect that was done: the next look may not show it yet, and the guards count it.
+    /// Notes an effect that was done by `now`: the next look may not show it yet, and the guards count it.
     pub fn note(
         &mut self,
+        (id, step): (&ResourceId, &Step<Box<dyn AnyOp>>),
         token: &Token,
-        id: &ResourceId,
-        step: &Step<Box<dyn AnyOp>>,
+        now: Timestamp,
     ) -> io::Result<()> {
         if let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) {
             *self.ledger.entry((id.clone(), group.clone())).or_default() += 1;
         }
         match &mut self.disk {
-            Some(disk) => disk.journal.done(token, self.now),
+            // Long after the look, where much had to be waited for.
+            Some(disk) => disk.journal.done(token, now),
             None => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ use crate::ids::AccountId;
 use crate::providers::Settings;
 use crate::providers::cache::Cache;
 use crate::providers::http::Http;
+use crate::providers::limiter::Limiter;
 use crate::retry::{Effect, Patience};
 
 use self::call::{Call, Nonces, Parameters};
@@ -44,6 +45,7 @@ pub struct Aliyun {
     endpoints: Endpoints,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    limiter: Limiter,
     nonces: Nonces,
     credentials: Mutex<Option<Arc<Credentials>>>,
     images: Cache<Place, Complete<Image>>,
@@ -75,6 +77,7 @@ impl Aliyun {
         Ok(Self {
             settings: settings.clone(),
             endpoints: Endpoints::new(settings)?,
+            limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
             nonces: Nonces::new(seed),
