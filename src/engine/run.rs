@@ -172,10 +172,15 @@ async fn wait(run: &Run<'_>, pause: Duration) {
 }
 
 /// What a run counts from its beginning.
+///
+/// The fewest calls it could have made are those that tell what each look showed, by the counts of the world, and one for
+/// each effect. What is looked at once more right before an effect comes on top, and what had to be repeated.
 #[derive(Debug)]
 struct Tally {
     started_at: Timestamp,
+    /// The fewest calls that all looks so far took.
     listings: u64,
+    /// Effects so far.
     writes: u64,
     before: Calls,
     waited: Waits,
@@ -241,7 +246,7 @@ impl Tally {
             .collect();
         unmanaged.sort();
         unmanaged.dedup_by(|a, b| a.object == b.object);
-        let calls = run.clients.calls();
+        let calls = run.clients.calls().since(&self.before);
         Report {
             started_at: self.started_at,
             seen_at: look.now,
@@ -250,8 +255,8 @@ impl Tally {
             unknown: unknown.collect(),
             unmanaged,
             calls: report::Calls {
-                reads: calls.reads - self.before.reads,
-                writes: calls.writes - self.before.writes,
+                reads: calls.reads,
+                writes: calls.writes,
                 by_service: calls.by_service,
                 lower_bound: self.listings + self.writes,
                 waits: run.clients.waits().since(&self.waited),

@@ -43,7 +43,9 @@ async fn rename(cloud: &Cloud) -> Result<(), Fault> {
         .await
 }
 
+/// Asks whose credentials these are, as a new pass does.
 async fn ask(cloud: &Cloud) -> Result<(), Fault> {
+    cloud.clients.forget();
     cloud.clients.aliyun.caller(&cloud.place).await.map(|_| ())
 }
 

@@ -52,6 +52,8 @@ pub struct Aliyun {
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Complete<Snapshot>>,
     visible: Cache<Place, ()>,
+    /// STS answers the same for every place.
+    callers: Cache<(), Caller>,
     templates: Cache<Place, Complete<LaunchTemplate>>,
     /// Those that were read again, for what is deleted on their word.
     templates_again: Cache<Place, Complete<LaunchTemplate>>,
@@ -86,6 +88,7 @@ impl Aliyun {
             instances: Cache::default(),
             snapshots: Cache::default(),
             visible: Cache::default(),
+            callers: Cache::default(),
             templates: Cache::default(),
             templates_again: Cache::default(),
         })
@@ -97,6 +100,7 @@ impl Aliyun {
         self.instances.clear();
         self.snapshots.clear();
         self.visible.clear();
+        self.callers.clear();
         self.templates.clear();
         self.templates_again.clear();
         *self
@@ -105,8 +109,12 @@ impl Aliyun {
             .unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Asks whose credentials these are; needs no permission.
-    pub async fn caller(&self, place: &Place) -> Result<Caller, Fault> {
+    /// Asks whose credentials these are, once a pass; needs no permission.
+    pub async fn caller(&self, place: &Place) -> Result<Arc<Caller>, Fault> {
+        self.callers.get(&(), || self.read_caller(place)).await
+    }
+
+    async fn read_caller(&self, place: &Place) -> Result<Caller, Fault> {
         let call = Call {
             service: Service::Sts,
             action: "GetCallerIdentity",
