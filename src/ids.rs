@@ -48,6 +48,10 @@ id!(
     SnapshotId
 );
 id!(
+    /// Names a launch template, as in `lt-bp1…`.
+    LaunchTemplateId
+);
+id!(
     /// Names an instance, as in `i-bp1…`.
     InstanceId
 );

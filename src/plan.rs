@@ -238,7 +238,7 @@ pub struct Because {
     pub field: &'static str,
 }
 
-/// How many pages of 100 a listing of `count` items takes, at least one.
-pub fn pages(count: usize) -> u64 {
-    u64::try_from(count.div_ceil(100).max(1)).unwrap_or(u64::MAX)
+/// How many pages of `size` a listing of `count` items takes, at least one.
+pub fn pages(count: usize, size: usize) -> u64 {
+    u64::try_from(count.div_ceil(size).max(1)).unwrap_or(u64::MAX)
 }

@@ -5,11 +5,13 @@ mod markdown;
 mod text;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token};
 use crate::plan::{UnknownObject, Unmanaged, Verb};
+use crate::retry::Waits;
 use crate::status::{Condition, Truth};
 
 pub use markdown::escape;
@@ -80,6 +82,8 @@ pub struct Calls {
     pub by_service: BTreeMap<String, u64>,
     /// The fewest that could have done it.
     pub lower_bound: u64,
+    /// How long they had to wait, and what for.
+    pub waits: Waits,
 }
 
 /// One effect, and what became of it.
@@ -284,6 +288,7 @@ impl Calls {
         self.reads += others.reads;
         self.writes += others.writes;
         self.lower_bound += others.lower_bound;
+        self.waits.add(&others.waits);
         for (service, count) in &others.by_service {
             *self.by_service.entry(service.clone()).or_default() += count;
         }
@@ -293,4 +298,17 @@ impl Calls {
     pub fn total(&self) -> u64 {
         self.reads + self.writes
     }
+
+    /// The seconds that each reason made us wait.
+    fn waited_for(&self) -> BTreeMap<&str, u64> {
+        let reasons = self.waits.reasons.iter();
+        reasons
+            .map(|(it, wait)| (it.as_str(), seconds(*wait)))
+            .collect()
+    }
+}
+
+/// Whole seconds, begun ones too, so that no wait is none.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

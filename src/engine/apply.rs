@@ -58,7 +58,7 @@ pub(super) async fn apply(
                 None => carry_out(run, state, id, step).await,
             };
             if result.goes_on() {
-                if let Err(error) = state.note(&token, id, step) {
+                if let Err(error) = state.note((id, step), &token, run.clients.now()) {
                     // It is done all the same; at worst it is tried once more.
                     warn!(%error, "what was done could not be written down");
                 }

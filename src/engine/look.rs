@@ -87,13 +87,20 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
     let contested = contested(&seen);
     let mut resources: BTreeMap<ResourceId, Result<Planned, Fault>> = BTreeMap::new();
     for (id, seen) in seen {
-        let planned = seen.map(|seen| Planned {
-            plan: match contested.get(&id) {
-                Some(message) => Plan::idle(Health::Stuck(Why::new("Contested", message))),
-                None => seen.plan(now),
-            },
-            outputs: seen.outputs(),
-            seen,
+        let planned = seen.map(|seen| {
+            let mut plan = seen.plan(now);
+            if let Some(message) = contested.get(&id) {
+                // It was looked at all the same.
+                let listings = std::mem::take(&mut plan.listings);
+                plan = Plan::idle(Health::Stuck(Why::new("Contested", message)));
+                plan.listings = listings;
+            }
+            let outputs = seen.outputs();
+            Planned {
+                plan,
+                outputs,
+                seen,
+            }
         });
         resources.insert(id, planned);
     }

@@ -118,17 +118,18 @@ impl State {
         self.ledger.count(id, group, self.now)
     }
 
-    /// Notes an effect that was done: the next look may not show it yet, and the guards count it.
+    /// Notes an effect that was done by `now`: the next look may not show it yet, and the guards count it.
     pub fn note(
         &mut self,
+        (id, step): (&ResourceId, &Step<Box<dyn AnyOp>>),
         token: &Token,
-        id: &ResourceId,
-        step: &Step<Box<dyn AnyOp>>,
+        now: Timestamp,
     ) -> io::Result<()> {
         if let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) {
-            self.ledger.note(id, group, self.now);
+            self.ledger.note(id, group, now);
         }
-        self.journal.done(token, self.now)
+        // Long after the look, where much had to be waited for.
+        self.journal.done(token, now)
     }
 }
 

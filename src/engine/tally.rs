@@ -8,6 +8,7 @@ use crate::ids::ResourceId;
 use crate::plan::Unmanaged;
 use crate::providers::Calls;
 use crate::report::{self, Action, Outcome, Report};
+use crate::retry::Waits;
 
 use super::apply::Mode;
 use super::conclude::conclude;
@@ -16,14 +17,20 @@ use super::run::{Again, Ended, Run};
 use super::state::State;
 
 /// What a run counts from its beginning.
+///
+/// The fewest calls it could have made are those that tell what each look showed, by the counts of the world, and one for
+/// each effect. What is looked at once more right before an effect comes on top, and what had to be repeated.
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) started_at: Timestamp,
     /// Whether the status directory could be written so far.
     pub(super) kept: io::Result<()>,
+    /// The fewest calls that all looks so far took.
     listings: u64,
+    /// Effects so far.
     writes: u64,
     before: Calls,
+    waited: Waits,
 }
 
 impl Tally {
@@ -34,6 +41,7 @@ impl Tally {
             listings: 0,
             writes: 0,
             before: run.clients.calls(),
+            waited: run.clients.waits(),
         }
     }
 
@@ -100,17 +108,13 @@ impl Tally {
 
     /// The calls of this run, and not those of the runs before it.
     fn calls(&self, run: &Run<'_>) -> report::Calls {
-        let calls = run.clients.calls();
-        let since = |(service, count): (&String, &u64)| {
-            let before = self.before.by_service.get(service).copied();
-            let count = count - before.unwrap_or_default();
-            (count > 0).then(|| (service.clone(), count))
-        };
+        let calls = run.clients.calls().since(&self.before);
         report::Calls {
-            reads: calls.reads - self.before.reads,
-            writes: calls.writes - self.before.writes,
-            by_service: calls.by_service.iter().filter_map(since).collect(),
+            reads: calls.reads,
+            writes: calls.writes,
+            by_service: calls.by_service,
             lower_bound: self.listings + self.writes,
+            waits: run.clients.waits().since(&self.waited),
         }
     }
 

@@ -53,6 +53,23 @@ pub struct Calls {
     pub by_service: BTreeMap<String, u64>,
 }
 
+impl Calls {
+    /// What was sent since `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let by_service = self.by_service.iter().filter_map(|(service, count)| {
+            let rest = count - before.by_service.get(service).unwrap_or(&0);
+            (rest > 0).then(|| (service.clone(), rest))
+        });
+        Self {
+            total: self.total - before.total,
+            reads: self.reads - before.reads,
+            writes: self.writes - before.writes,
+            by_service: by_service.collect(),
+        }
+    }
+}
+
 /// What is sent.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::fault::Fault;
-use crate::retry::Patience;
+use crate::retry::{Patience, Waits};
 
 pub mod aliyun;
 pub mod cache;
 pub mod http;
+pub mod limiter;
 
 pub use self::http::Calls;
 
@@ -41,8 +41,8 @@ impl Clients {
     }
 
     /// How long repeated attempts and throttling made us wait so far.
-    pub fn waited(&self) -> Duration {
-        self.patience.waited()
+    pub fn waits(&self) -> Waits {
+        self.patience.waits()
     }
 }
 

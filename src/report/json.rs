@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fault::{Class, Fault};
 
-use super::{Action, Outcome, Report};
+use super::{Action, Outcome, Report, seconds};
 
 /// The version of the form.
 const FORMAT_VERSION: u32 = 1;
@@ -38,6 +38,8 @@ impl Report {
                 "writes": self.calls.writes,
                 "byService": self.calls.by_service,
                 "lowerBound": self.calls.lower_bound,
+                "waitedSeconds": seconds(self.calls.waits.total),
+                "waitedFor": self.calls.waited_for(),
             },
         })
     }

@@ -74,7 +74,7 @@ impl Report {
         format!("pass {pass}, {at}{waiting}\n{text}")
     }
 
-    /// Everything that is to be said at the end: what is unknown, left alone and not as declared, and the sum.
+    /// Everything that is to be said at the end: what is unknown, left alone and not as declared, waits, and the sum.
     pub fn closing_text(&self, style: Style) -> String {
         let mut text = String::new();
         for (resource, unknown) in &self.unknown {
@@ -88,6 +88,9 @@ impl Report {
             for remark in self.remarks(resource) {
                 let _ = writeln!(text, "  {id}  {remark}");
             }
+        }
+        for (reason, seconds) in self.calls.waited_for() {
+            let _ = writeln!(text, "  waited {seconds} s for {reason}");
         }
         let _ = writeln!(text, "{}", self.sum());
         text

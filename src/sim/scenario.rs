@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
-use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::trouble::Trouble;
 
 /// A scenario; everything that is left out is as in the smallest world: one region, one key, no objects, no faults.
@@ -137,6 +137,7 @@ pub struct Objects {
     pub images: Vec<Image>,
     pub instances: Vec<Instance>,
     pub snapshots: Vec<Snapshot>,
+    pub launch_templates: Vec<LaunchTemplate>,
 }
 
 impl Default for Scenario {
@@ -224,8 +225,17 @@ impl Scenario {
             .snapshots
             .iter()
             .map(|it| (it.snapshot_id.as_str(), &it.region_id));
+        let templates = objects
+            .launch_templates
+            .iter()
+            .map(|it| (it.launch_template_id.as_str(), &it.region_id));
+        let is_empty = |it: &&LaunchTemplate| it.versions.is_empty();
+        if let Some(template) = objects.launch_templates.iter().find(is_empty) {
+            return Err(format!("{} has no version", template.launch_template_id));
+        }
         let mut seen = BTreeSet::new();
-        for (id, region) in images.chain(instances).chain(snapshots) {
+        let all = images.chain(instances).chain(snapshots).chain(templates);
+        for (id, region) in all {
             if !seen.insert(id) {
                 return Err(format!("{id} is there twice"));
             }

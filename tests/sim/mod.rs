@@ -3,6 +3,7 @@
 mod images;
 mod instances;
 mod launch;
+mod launch_templates;
 mod listing;
 mod scenario;
 mod server;

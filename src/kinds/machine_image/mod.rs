@@ -6,6 +6,7 @@ mod plan;
 mod retention;
 mod seen;
 mod spec;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod why;

@@ -23,7 +23,7 @@ use crate::retry::{Effect, Policy, retry};
 /// Parameters of a request, by name.
 pub(super) type Parameters = BTreeMap<String, String>;
 
-/// A throttled account is served again in the next minute, so these waits go beyond one.
+/// What is throttled is sent when the limiter lets it through: once a minute at least.
 const POLICY: Policy = Policy {
     attempts_max: 5,
     throttled_max: 9,
@@ -73,6 +73,24 @@ impl Call<'_> {
         }
     }
 
+    /// What the service counts together: an action in a region. STS is the same everywhere.
+    fn kind(&self, place: &Place) -> String {
+        let (service, action) = (self.service.name(), self.action);
+        match self.service {
+            Service::Ecs => format!("{service} {action} {}", place.region),
+            Service::Sts => format!("{service} {action}"),
+        }
+    }
+
+    /// The failure of a call that would have to wait too long for its turn.
+    fn not_now(&self, wait: Duration) -> Fault {
+        let message = format!(
+            "too many requests, not sent: it would be served in {} s",
+            wait.as_secs()
+        );
+        self.fault(Class::Throttled { wait: Some(wait) }, &message)
+    }
+
     /// How long an answer may take to begin: what the official SDKs allow (`timeout_config.json`).
     fn read_max(&self) -> Duration {
         Duration::from_secs(match self.action {
@@ -118,10 +136,13 @@ impl Aliyun {
             call.parameters
                 .insert("RegionId".to_owned(), place.region.as_str().to_owned());
         }
-        let (call, url, credentials) = (&call, &url, credentials.as_ref());
+        let kind = call.kind(place);
+        let (call, url, credentials, kind) = (&call, &url, credentials.as_ref(), kind.as_str());
         retry(&self.patience, &POLICY, call.effect, || async move {
+            let pass = self.limiter.turn(kind).await;
+            let pass = pass.map_err(|wait| call.not_now(wait))?;
             let ahead = self.http.ahead();
-            match self.send(call, url, credentials).await {
+            let outcome = match self.send(call, url, credentials).await {
                 // The answer told us the right time: once more, at once.
                 Err(fault) if clock_is_off(&fault) && self.http.ahead() != ahead => {
                     tracing::warn!(
@@ -131,7 +152,9 @@ impl Aliyun {
                     self.send(call, url, credentials).await
                 }
                 outcome => outcome,
-            }
+            };
+            self.limiter.learn(kind, pass, &outcome);
+            outcome
         })
         .await
     }

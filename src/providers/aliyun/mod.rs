@@ -10,6 +10,7 @@ use crate::ids::AccountId;
 use crate::providers::Settings;
 use crate::providers::cache::Cache;
 use crate::providers::http::Http;
+use crate::providers::limiter::Limiter;
 use crate::retry::{Effect, Patience};
 
 use self::call::{Call, Nonces, Parameters};
@@ -23,6 +24,7 @@ pub mod fault;
 mod image;
 mod index;
 mod instance;
+mod launch_template;
 mod listing;
 mod place;
 pub mod sign;
@@ -33,6 +35,7 @@ mod wire;
 pub use self::image::{Image, ImageChange, ImageStatus};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
+pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
 pub use self::place::{Place, refuse_endpoint};
 pub use self::snapshot::Snapshot;
 pub use self::tag::Taggable;
@@ -44,12 +47,18 @@ pub struct Aliyun {
     endpoints: Endpoints,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    limiter: Limiter,
     nonces: Nonces,
     credentials: Mutex<Option<Arc<Credentials>>>,
     images: Cache<Place, Images>,
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Snapshots>,
     visible: Cache<Place, ()>,
+    /// STS answers the same for every place.
+    callers: Cache<(), Caller>,
+    templates: Cache<Place, Complete<LaunchTemplate>>,
+    /// Those that were read again, for what is deleted on their word.
+    templates_again: Cache<Place, Complete<LaunchTemplate>>,
 }
 
 /// Whose credentials these are.
@@ -72,6 +81,7 @@ impl Aliyun {
         Ok(Self {
             settings: settings.clone(),
             endpoints: Endpoints::new(settings)?,
+            limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
             nonces: Nonces::new(seed),
@@ -80,6 +90,9 @@ impl Aliyun {
             instances: Cache::default(),
             snapshots: Cache::default(),
             visible: Cache::default(),
+            callers: Cache::default(),
+            templates: Cache::default(),
+            templates_again: Cache::default(),
         })
     }
 
@@ -89,14 +102,21 @@ impl Aliyun {
         self.instances.clear();
         self.snapshots.clear();
         self.visible.clear();
+        self.callers.clear();
+        self.templates.clear();
+        self.templates_again.clear();
         *self
             .credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Asks whose credentials these are; needs no permission.
-    pub async fn caller(&self, place: &Place) -> Result<Caller, Fault> {
+    /// Asks whose credentials these are, once a pass; needs no permission.
+    pub async fn caller(&self, place: &Place) -> Result<Arc<Caller>, Fault> {
+        self.callers.get(&(), || self.read_caller(place)).await
+    }
+
+    async fn read_caller(&self, place: &Place) -> Result<Caller, Fault> {
         let call = Call {
             service: Service::Sts,
             action: "GetCallerIdentity",

@@ -9,7 +9,8 @@
 //! - `token`: the same `ClientToken`, the same effect.
 //! - `passing`: what time alone changes.
 //! - `show`: objects as the services answer them.
-//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `lifecycle`, `tags`, `catalogue`: the actions.
+//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`: the
+//!   actions.
 
 mod ask;
 mod authenticate;
@@ -18,6 +19,7 @@ mod images;
 mod imaging;
 mod instances;
 mod launch;
+mod launch_templates;
 mod lifecycle;
 mod metadata;
 mod names;
@@ -40,7 +42,7 @@ use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
-use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::scenario::{Objects, Scenario, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
@@ -55,6 +57,7 @@ pub(crate) struct Region {
     pub(crate) images: Shelf<Image>,
     pub(crate) instances: Shelf<Instance>,
     pub(crate) snapshots: Shelf<Snapshot>,
+    pub(crate) launch_templates: Shelf<LaunchTemplate>,
 }
 
 /// The account: its objects, and what the services remember of its requests.
@@ -75,6 +78,7 @@ impl Cloud {
                 images: Shelf::new(),
                 instances: Shelf::new(),
                 snapshots: Shelf::new(),
+                launch_templates: Shelf::new(),
             };
             (id.clone(), empty)
         };
@@ -133,6 +137,13 @@ impl Cloud {
             self.region_mut(&id)
                 .instances
                 .put(instance.creation_time.min(now), instance);
+        }
+        for mut template in objects.launch_templates.clone() {
+            let id = self.home(template.region_id.take());
+            template.region_id = Some(id.clone());
+            self.region_mut(&id)
+                .launch_templates
+                .put(template.create_time.min(now), template);
         }
     }
 
@@ -210,6 +221,8 @@ impl Cloud {
             "DescribeInstances" => instances::describe(self, ask),
             "DescribeInstanceStatus" => instances::describe_status(self, ask),
             "RunInstances" => launch::run(self, ask),
+            "DescribeLaunchTemplates" => launch_templates::describe(self, ask),
+            "DescribeLaunchTemplateVersions" => launch_templates::describe_versions(self, ask),
             "StartInstance" => lifecycle::start(self, ask),
             "StopInstance" => lifecycle::stop(self, ask),
             "StopInstances" => lifecycle::stop_many(self, ask),
@@ -339,5 +352,10 @@ pub(crate) fn state(region: &Region) -> Value {
         .all()
         .map(|it| show::snapshot(it, &kept))
         .collect();
-    json!({"images": images, "instances": instances, "snapshots": snapshots})
+    let templates: Vec<Value> = region
+        .launch_templates
+        .all()
+        .map(show::whole_template)
+        .collect();
+    json!({"images": images, "instances": instances, "snapshots": snapshots, "launchTemplates": templates})
 }

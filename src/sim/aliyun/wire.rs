@@ -185,6 +185,7 @@ impl Incoming {
             .or_else(|| list("ResourceId"))
             .or_else(|| text("InstanceIds"))
             .or_else(|| text("SnapshotIds"))
+            .or_else(|| text("LaunchTemplateId"))
             .or_else(|| text("ImageName"))
             .or_else(|| text("InstanceName"))
     }
