@@ -10,7 +10,7 @@ use reconcile::ids::{ResourceId, Token};
 use reconcile::kind::{self, Check, Context, Kind, Need, Outputs, Registration};
 use reconcile::kinds::KINDS;
 use reconcile::kinds::aliyun_region::AliyunRegion;
-use reconcile::plan::{Health, Plan, Verb};
+use reconcile::plan::{Because, Health, Plan, Verb};
 use reconcile::providers::Clients;
 use reconcile::report::{Report, State};
 use reconcile::resource::{Problem, Reference, Resource};
@@ -187,6 +187,10 @@ impl Kind for Superfluous {
 
     fn claims(_: &Resource<Spec>, (): &()) -> std::collections::BTreeSet<String> {
         std::collections::BTreeSet::new()
+    }
+
+    fn why(_: &Resource<Spec>, (): &(), _: &str, _: Timestamp) -> Option<Because> {
+        None
     }
 
     fn plan(_: &Resource<Spec>, (): &(), _: Timestamp) -> Plan<Nothing> {
