@@ -177,6 +177,7 @@ struct Tally {
     listings: u64,
     writes: u64,
     before: Calls,
+    credentials: u64,
     kept: io::Result<()>,
 }
 
@@ -187,6 +188,7 @@ impl Tally {
             listings: 0,
             writes: 0,
             before: run.clients.calls(),
+            credentials: run.clients.calls_for_credentials(),
             kept: Ok(()),
         }
     }
@@ -239,6 +241,7 @@ impl Tally {
         unmanaged.sort();
         unmanaged.dedup_by(|a, b| a.object == b.object);
         let calls = run.clients.calls();
+        let credentials = run.clients.calls_for_credentials() - self.credentials;
         Report {
             started_at: self.started_at,
             seen_at: look.now,
@@ -250,7 +253,7 @@ impl Tally {
                 reads: calls.reads - self.before.reads,
                 writes: calls.writes - self.before.writes,
                 by_service: calls.by_service,
-                lower_bound: self.listings + self.writes,
+                lower_bound: self.listings + self.writes + credentials,
             },
             applied: mode == Mode::Apply,
             ran_out: false,

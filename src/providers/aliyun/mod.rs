@@ -1,6 +1,6 @@
 //! Alibaba Cloud: signing, credentials, and the calls of ECS and STS that are needed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,8 +13,8 @@ use crate::providers::http::Http;
 use crate::retry::{Effect, Patience};
 
 use self::call::{Call, Nonces, Parameters};
-use self::credentials::Credentials;
-use self::place::{Endpoints, Service};
+use self::credentials::Session;
+use self::place::Service;
 use self::wire::Fields;
 
 mod call;
@@ -31,7 +31,7 @@ mod wire;
 
 pub use self::image::{Image, ImageChange, ImageStatus};
 pub use self::instance::{Instance, InstanceStatus};
-pub use self::place::{Place, refuse_endpoint};
+pub use self::place::{Endpoint, Endpoints, Place, refuse_endpoint};
 pub use self::snapshot::Snapshot;
 pub use self::tag::Taggable;
 
@@ -43,7 +43,7 @@ pub struct Aliyun {
     http: Arc<Http>,
     patience: Arc<Patience>,
     nonces: Nonces,
-    credentials: Mutex<Option<Arc<Credentials>>>,
+    session: Session,
     images: Cache<Place, Complete<Image>>,
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Complete<Snapshot>>,
@@ -73,7 +73,7 @@ impl Aliyun {
             http,
             patience,
             nonces: Nonces::new(seed),
-            credentials: Mutex::default(),
+            session: Session::default(),
             images: Cache::default(),
             instances: Cache::default(),
             snapshots: Cache::default(),
@@ -81,16 +81,18 @@ impl Aliyun {
         })
     }
 
-    /// Forgets what was read, the profile file too: a new pass begins.
+    /// Forgets what was read: a new pass begins. Keys that last are kept, unless their source has changed.
     pub fn forget(&self) {
         self.images.clear();
         self.instances.clear();
         self.snapshots.clear();
         self.visible.clear();
-        *self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        self.session.look_again(self.http.now());
+    }
+
+    /// The fewest requests that the credentials took which were fetched since the start.
+    pub(super) fn calls_for_credentials(&self) -> u64 {
+        self.session.calls()
     }
 
     /// Asks whose credentials these are; needs no permission.
@@ -115,17 +117,5 @@ impl Aliyun {
             maybe_applied: false,
         };
         read().map_err(|why: String| call.fault(unreadable, &why))
-    }
-
-    fn credentials(&self) -> Result<Arc<Credentials>, Fault> {
-        let mut known = self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(credentials) = known.as_ref() {
-            return Ok(Arc::clone(credentials));
-        }
-        let found = Arc::new(Credentials::find(&self.settings)?);
-        Ok(Arc::clone(known.insert(found)))
     }
 }
