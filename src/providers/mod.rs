@@ -41,7 +41,7 @@ impl Clients {
         self.http.calls()
     }
 
-    /// The fewest requests that the credentials took which were fetched since the start.
+    /// The fewest requests that the credentials took which were needed since the start.
     pub fn calls_for_credentials(&self) -> u64 {
         self.aliyun.calls_for_credentials()
     }

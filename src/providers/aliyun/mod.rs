@@ -90,7 +90,7 @@ impl Aliyun {
         self.session.look_again(self.http.now());
     }
 
-    /// The fewest requests that the credentials took which were fetched since the start.
+    /// The fewest requests that the credentials took which were needed since the start.
     pub(super) fn calls_for_credentials(&self) -> u64 {
         self.session.calls()
     }

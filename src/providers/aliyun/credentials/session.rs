@@ -135,6 +135,8 @@ struct State {
     is_proven: bool,
     failed: Option<(Timestamp, Fault)>,
     flight: Option<Flight>,
+    /// Before this, fetching another key is superfluous; none: there was no good one yet.
+    needed_at: Option<Timestamp>,
     calls: u64,
 }
 
@@ -148,7 +150,7 @@ impl Session {
         }
     }
 
-    /// The fewest requests that all keys so far took.
+    /// The fewest requests that all keys took which were needed so far.
     pub(in crate::providers::aliyun) fn calls(&self) -> u64 {
         self.lock().calls
     }
@@ -237,7 +239,10 @@ impl State {
                 self.held = Some(Arc::clone(held));
                 self.failed = None;
                 self.is_proven = true;
-                self.calls += held.calls;
+                if self.needed_at.is_none_or(|it| it <= now) {
+                    self.calls += held.calls;
+                }
+                self.needed_at = Some(held.due);
             }
             Err(fault) => self.failed = Some((now, fault.clone())),
         }
@@ -292,7 +297,10 @@ impl Aliyun {
                 Some(held) if *held.credentials != *used => {
                     return Ok(Some(Arc::clone(&held.credentials)));
                 }
-                Some(_) => state.held = None,
+                Some(_) => {
+                    state.held = None;
+                    state.needed_at = None;
+                }
                 None => {}
             }
             if let Some(fault) = state.recent_failure(now) {
