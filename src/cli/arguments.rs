@@ -96,7 +96,7 @@ pub(super) struct Global {
     /// Log errors alone
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Log more; twice: requests too
+    /// Log more; twice: requests too. `check`: say where every value comes from
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// The form of the log, which goes to stderr

@@ -18,6 +18,7 @@ mod session;
 mod settings;
 mod show;
 mod simulate;
+mod sources;
 mod status;
 mod telemetry;
 mod why;

@@ -29,6 +29,8 @@ pub(super) struct Tally {
     listings: u64,
     /// Effects so far.
     writes: u64,
+    /// The fewest calls that credentials had taken before.
+    credentials: u64,
     before: Calls,
     waited: Waits,
 }
@@ -40,6 +42,7 @@ impl Tally {
             kept: Ok(()),
             listings: 0,
             writes: 0,
+            credentials: run.clients.calls_for_credentials(),
             before: run.clients.calls(),
             waited: run.clients.waits(),
         }
@@ -109,11 +112,12 @@ impl Tally {
     /// The calls of this run, and not those of the runs before it.
     fn calls(&self, run: &Run<'_>) -> report::Calls {
         let calls = run.clients.calls().since(&self.before);
+        let credentials = run.clients.calls_for_credentials() - self.credentials;
         report::Calls {
             reads: calls.reads,
             writes: calls.writes,
             by_service: calls.by_service,
-            lower_bound: self.listings + self.writes,
+            lower_bound: self.listings + self.writes + credentials,
             waits: run.clients.waits().since(&self.waited),
         }
     }

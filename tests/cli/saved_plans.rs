@@ -93,7 +93,7 @@ fn a_plan_that_is_not_of_these_files_this_account_and_this_program_does_nothing(
         assert_eq!(run.stdout, "", "nothing was even looked at");
     };
     changed(&place, |plan| {
-        plan["actions"][0]["effect"]["object"] = json!("m-9")
+        plan["actions"][0]["effect"]["object"] = json!("m-9");
     });
     refused(65, "somebody has changed it since it was saved");
     changed(&place, |plan| plan["actions"] = json!([]));

@@ -1,6 +1,6 @@
 //! Alibaba Cloud: signing, credentials, and the calls of ECS and STS that are needed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -14,8 +14,8 @@ use crate::providers::limiter::Limiter;
 use crate::retry::{Effect, Patience};
 
 use self::call::{Call, Nonces, Parameters};
-use self::credentials::Credentials;
-use self::place::{Endpoints, Service};
+use self::credentials::Session;
+use self::place::Service;
 use self::wire::Fields;
 
 mod call;
@@ -36,7 +36,7 @@ pub use self::image::{Image, ImageChange, ImageStatus};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
 pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
-pub use self::place::{Place, refuse_endpoint};
+pub use self::place::{Endpoint, Endpoints, Place, refuse_endpoint};
 pub use self::snapshot::Snapshot;
 pub use self::tag::Taggable;
 
@@ -49,7 +49,7 @@ pub struct Aliyun {
     patience: Arc<Patience>,
     limiter: Limiter,
     nonces: Nonces,
-    credentials: Mutex<Option<Arc<Credentials>>>,
+    session: Session,
     images: Cache<Place, Images>,
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Snapshots>,
@@ -85,7 +85,7 @@ impl Aliyun {
             http,
             patience,
             nonces: Nonces::new(seed),
-            credentials: Mutex::default(),
+            session: Session::default(),
             images: Cache::default(),
             instances: Cache::default(),
             snapshots: Cache::default(),
@@ -96,7 +96,7 @@ impl Aliyun {
         })
     }
 
-    /// Forgets what was read, the profile file too: a new pass begins.
+    /// Forgets what was read: a new pass begins. Keys that last are kept, unless their source has changed.
     pub fn forget(&self) {
         self.images.clear();
         self.instances.clear();
@@ -105,10 +105,12 @@ impl Aliyun {
         self.callers.clear();
         self.templates.clear();
         self.templates_again.clear();
-        *self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        self.session.look_again(self.http.now());
+    }
+
+    /// The fewest requests that the credentials took which were needed since the start.
+    pub(super) fn calls_for_credentials(&self) -> u64 {
+        self.session.calls()
     }
 
     /// Asks whose credentials these are, once a pass; needs no permission.
@@ -137,17 +139,5 @@ impl Aliyun {
             maybe_applied: false,
         };
         read().map_err(|why: String| call.fault(unreadable, &why))
-    }
-
-    fn credentials(&self) -> Result<Arc<Credentials>, Fault> {
-        let mut known = self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(credentials) = known.as_ref() {
-            return Ok(Arc::clone(credentials));
-        }
-        let found = Arc::new(Credentials::find(&self.settings)?);
-        Ok(Arc::clone(known.insert(found)))
     }
 }

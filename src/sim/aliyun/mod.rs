@@ -9,6 +9,7 @@
 //! - `token`: the same `ClientToken`, the same effect.
 //! - `passing`: what time alone changes.
 //! - `show`: objects as the services answer them.
+//! - `roles`: sessions of roles, and their keys.
 //! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`: the
 //!   actions.
 
@@ -25,6 +26,7 @@ mod metadata;
 mod names;
 mod page;
 mod passing;
+mod roles;
 mod show;
 mod snapshots;
 mod tags;
@@ -43,7 +45,7 @@ use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Objects, Scenario, Throttling};
+use crate::sim::scenario::{Key, Objects, Scenario, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -66,6 +68,8 @@ pub(crate) struct Cloud {
     scenario: Scenario,
     regions: BTreeMap<RegionId, Region>,
     tokens: Tokens,
+    /// The keys of all sessions so far, by id.
+    sessions: BTreeMap<String, Key>,
     nonces: BTreeMap<(String, String), Timestamp>,
     minutes: BTreeMap<String, (i64, u64)>,
     pub(crate) history: Vec<Event>,
@@ -86,12 +90,17 @@ impl Cloud {
             regions: scenario.regions.iter().map(region).collect(),
             scenario: scenario.clone(),
             tokens: Tokens::default(),
+            sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             minutes: BTreeMap::new(),
             history: Vec::new(),
         };
         cloud.add(&scenario.objects, Timestamp::EPOCH);
         cloud
+    }
+
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     pub(crate) fn region(&self, id: &str) -> Option<&Region> {
@@ -199,6 +208,12 @@ impl Cloud {
             let message = "Specified api is not found, please check your url and method.";
             return Err(Refusal::new(404, "InvalidAction.NotFound", message));
         }
+        if (incoming.service, incoming.action.as_str()) == ("sts", "AssumeRoleWithOIDC") {
+            authenticate::check_unsigned(incoming, moment)?;
+            self.throttle(&incoming.action, moment.now)?;
+            metadata::check(incoming)?;
+            return roles::assume_by_token(self, incoming, moment.now);
+        }
         let key = authenticate::check(self, request, incoming, moment)?;
         self.throttle(&incoming.action, moment.now)?;
         metadata::check(incoming)?;
@@ -234,6 +249,7 @@ impl Cloud {
             "ListTagResources" => tags::list(self, ask),
             "DescribeRegions" => Ok(catalogue::regions(self)),
             "DescribeInstanceTypes" => catalogue::instance_types(self, ask),
+            "AssumeRole" => roles::assume(self, ask),
             "GetCallerIdentity" => Ok(catalogue::caller(self, ask)),
             _ => Err(Refusal::unmodelled(&format!("the action {action}"))),
         }
@@ -301,7 +317,7 @@ impl Cloud {
     }
 
     /// 64 hexadecimal digits that the seed and the subject decide.
-    fn draw(&self, subject: &str) -> String {
+    pub(crate) fn draw(&self, subject: &str) -> String {
         hex(&Sha256::digest(format!("{}/{subject}", self.scenario.seed)))
     }
 
@@ -327,9 +343,14 @@ pub(crate) fn name_of(request: &Request) -> (&'static str, String, Option<String
 
 /// Whether a request is meant to change something.
 pub(crate) fn is_write(request: &Request, action: &str) -> bool {
-    let reads = ["Describe", "List", "Get"];
+    let reads = ["Describe", "List", "Get", "AssumeRole"];
     let is_dry = Incoming::read(request).parameters.is_true("DryRun");
     !is_dry && !reads.iter().any(|it| action.starts_with(it))
+}
+
+/// Decodes a value of a query or a form.
+pub(crate) fn decode(text: &str) -> String {
+    wire::decode(text)
 }
 
 /// The error code of an answer.
