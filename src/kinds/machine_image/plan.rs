@@ -15,6 +15,22 @@ use super::spec::{Adopt, Architecture, Spec};
 use super::templates::{Word, word_on};
 
 pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
+    let mut plan = lines(resource, seen);
+    retention::sweep(&mut plan, resource, seen);
+    plan.unmanaged = unmanaged(resource, seen);
+    plan.listings = seen.listings();
+    plan
+}
+
+/// Whether an image is to be deleted, by what was seen of launch templates so far.
+pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
+    let steps = lines(resource, seen).steps;
+    let is_deletion = |it: &Step<Op>| matches!(it.op.effect, Effect::Delete { .. });
+    steps.iter().any(is_deletion)
+}
+
+/// What is to be done about the images of each architecture.
+fn lines(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     let mut plan = Plan::idle(Health::Ready);
     for architecture in &resource.spec.architectures {
         let line = Line {
@@ -32,17 +48,7 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     // What puts names right comes before every deletion, of whatever architecture.
     plan.steps
         .sort_by_key(|it| it.chain == it.op.subject.object && it.group.is_some());
-    retention::sweep(&mut plan, resource, seen);
-    plan.unmanaged = unmanaged(resource, seen);
-    plan.listings = seen.listings();
     plan
-}
-
-/// Whether an image is to be deleted, by what was seen of launch templates so far.
-pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
-    let steps = plan(resource, seen).steps;
-    let is_deletion = |it: &Step<Op>| matches!(it.op.effect, Effect::Delete { .. });
-    steps.iter().any(is_deletion)
 }
 
 /// One architecture of a line.
