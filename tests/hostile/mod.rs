@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod clocks;
 mod crowd;
+mod daemon;
 mod listings;
 mod processes;
 mod reference;
