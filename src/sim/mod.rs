@@ -246,6 +246,11 @@ impl World {
 
     fn log(&mut self, name: &CallName, request: &Request, at: Timestamp, answer: &Answer) {
         let is_cut = answer.delivery == Delivery::Cut;
+        if let Some(kept) = self.scenario.settings.calls_kept
+            && self.calls.len() >= 2 * kept.max(1)
+        {
+            self.calls.drain(..kept.max(1));
+        }
         self.calls.push(Call {
             n: name.n,
             at,

@@ -195,6 +195,11 @@ impl Lab {
         self.running().clock.now()
     }
 
+    /// The reconciler's clock.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.running().local
+    }
+
     /// Lets time pass.
     pub(crate) async fn wait(&self, duration: Duration) {
         self.running().clock.sleep(duration).await;

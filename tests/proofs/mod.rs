@@ -6,6 +6,7 @@
 mod bound;
 pub(crate) mod cases;
 mod crash;
+mod daemon;
 pub(crate) mod lab;
 pub(crate) mod oracle;
 
