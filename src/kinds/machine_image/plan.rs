@@ -121,31 +121,28 @@ impl Line<'_> {
         }
     }
 
-    /// Whether the name `-latest` belongs to something that is not ours.
+    /// Whether the name `-latest` belongs to something that does not give it up.
     fn name_taken(&self, target: &Image) -> Option<Health> {
         let name = names::latest(&self.resource.spec, self.architecture);
-        let holder = self.seen.images.iter().find(|it| {
-            it.name == name
-                && it.id != target.id
-                && it.owner(self.resource, &self.seen.home) != Owner::Ours
-        })?;
+        let ours = self.ours();
+        let stays = |it: &Image| it.phase == Phase::Making || ours.iter().all(|of| of.id != it.id);
+        let mut images = self.seen.images.iter();
+        let holder = images.find(|it| it.name == name && it.id != target.id && stays(it))?;
         let id = &holder.id;
-        Some(
-            match (holder.phase, holder.owner(self.resource, &self.seen.home)) {
-                (Phase::Making, Owner::Nobody) => Health::Working(Why::new(
+        let because = match (holder.phase, holder.owner(self.resource, &self.seen.home)) {
+            (Phase::Making, Owner::Nobody | Owner::Ours) => {
+                return Some(Health::Working(Why::new(
                     "ImageNotAvailable",
                     format!("{id} holds the name {name} and is being made"),
-                )),
-                (Phase::Making | Phase::Available | Phase::Failed | Phase::Withdrawn, _) => {
-                    Health::Stuck(Why::new(
-                        "NameTaken",
-                        format!(
-                            "{id} holds the name {name} and is not ours; rename it, or choose another prefix"
-                        ),
-                    ))
-                }
-            },
-        )
+                )));
+            }
+            (_, Owner::Ours) => "is of another architecture",
+            (_, Owner::Nobody | Owner::Resource(_) | Owner::Scope(_)) => "is not ours",
+        };
+        let message = format!(
+            "{id} holds the name {name} and {because}; rename it, or choose another prefix"
+        );
+        Some(Health::Stuck(Why::new("NameTaken", message)))
     }
 
     fn name(&self, plan: &mut Plan<Op>, ours: &[&Image], target: &Image) {
@@ -280,10 +277,13 @@ impl Line<'_> {
     }
 
     fn delete(&self, plan: &mut Plan<Op>, image: &Image, serving: Option<&Image>, cause: &Cause) {
-        // What failed may hold the name that is moved next.
+        // Where it holds the name that is moved next, that waits for it.
+        let latest = names::latest(&self.resource.spec, self.architecture);
         let chain = match image.phase {
-            Phase::Failed => self.chain(),
-            Phase::Making | Phase::Available | Phase::Withdrawn => image.id.to_string(),
+            Phase::Failed if image.name == latest => self.chain(),
+            Phase::Making | Phase::Available | Phase::Failed | Phase::Withdrawn => {
+                image.id.to_string()
+            }
         };
         let mut push = |effect| {
             plan.steps.push(Step {
