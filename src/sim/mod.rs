@@ -36,7 +36,7 @@ use crate::sim::aliyun::Cloud;
 use crate::sim::history::{Call, Event};
 use crate::sim::identity::Guest;
 use crate::sim::object::{Image, Instance, Snapshot};
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{Objects, Scenario};
 use crate::sim::trouble::{Trouble, TroubleKind, Troubles};
 
 /// An HTTP request as it arrived.
@@ -227,6 +227,18 @@ impl World {
         self.cloud
             .region(region)
             .map_or(Vec::new(), |it| it.snapshots.all().cloned().collect())
+    }
+
+    /// Puts objects into the world, as somebody does who is no client here; one that is there becomes what it says.
+    pub fn meddle(&mut self, objects: &Objects, now: Timestamp) {
+        self.cloud.settle(now);
+        self.cloud.meddle(objects, now);
+    }
+
+    /// Takes an object out of the world, as somebody does who is no client here.
+    pub fn take(&mut self, id: &str, now: Timestamp) {
+        self.cloud.settle(now);
+        self.cloud.take(id, now);
     }
 
     /// All calls so far, in the order in which they were carried out.

@@ -75,11 +75,7 @@ fn a_daemon_loses_nothing_over_weeks_in_which_every_tenth_call_fails() {
     scenario.objects =
         serde_json::from_value(arrivals(0, scenario.start)).expect("objects are written right");
     scenario.troubles = serde_json::from_value(troubles()).expect("troubles are written right");
-    let case = Case {
-        name: "weeks".to_owned(),
-        folder: folder.path().to_owned(),
-        scenario,
-    };
+    let case = Case::new("weeks", folder.path(), &scenario);
     let wanted = passes_wanted();
     Lab::new(&case).block_on(async |lab| {
         let status = tempfile::tempdir().expect("there is room for a folder");
