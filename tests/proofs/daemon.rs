@@ -79,7 +79,7 @@ fn a_daemon_loses_nothing_over_weeks_in_which_every_tenth_call_fails() {
     let wanted = passes_wanted();
     Lab::new(&case).block_on(async |lab| {
         let status = tempfile::tempdir().expect("there is room for a folder");
-        let (clients, clock) = (lab.clients(1), lab.clock());
+        let (clients, clock) = (lab.clients(1), lab.local_clock());
         let held = hold(clock.as_ref(), status.path())
             .await
             .expect("it is new");

@@ -186,8 +186,8 @@ impl Lab {
         self.served().now()
     }
 
-    /// The reconciler's clock.
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+    /// What the reconciler tells the time by.
+    pub(crate) fn local_clock(&self) -> Arc<dyn Clock> {
         self.served().local
     }
 

@@ -1,6 +1,6 @@
 //! A world as far as promises speak of it, replayed event by event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reconcile::clock::Timestamp;
 use reconcile::kinds::tags::IDLE_SINCE;
@@ -19,6 +19,8 @@ pub(super) struct Known {
     pub(super) snapshots: BTreeMap<String, Tags>,
     /// Since when an instance was noted to be idle, by the first note of those that followed each other.
     pub(super) idle_since: BTreeMap<String, Timestamp>,
+    /// The ids of images and snapshots, and the families, that launch templates name.
+    named: BTreeSet<String>,
 }
 
 impl Known {
@@ -34,7 +36,33 @@ impl Known {
             let id = snapshot.snapshot_id.to_string();
             known.snapshots.insert(id, snapshot.tags.clone());
         }
+        let versions = scenario.objects.launch_templates.iter();
+        for version in versions.flat_map(|it| &it.versions) {
+            known.named.insert(version.image_id.clone());
+            let snapshots = version.snapshot_ids.iter().map(ToString::to_string);
+            known.named.extend(snapshots);
+        }
         known
+    }
+
+    /// Whether a launch template names an image, a snapshot of it, or a family that gives it.
+    pub(super) fn is_named(&self, image: &Image) -> bool {
+        let mut disks = image.disk_device_mappings.iter();
+        self.named.contains(image.image_id.as_str())
+            || disks.any(|it| self.named.contains(it.snapshot_id.as_str()))
+            || self.is_given_by_family(image)
+    }
+
+    fn is_given_by_family(&self, image: &Image) -> bool {
+        let family = &image.image_family;
+        let is_newer = |it: &Image| {
+            it.image_family == *family
+                && it.status == ImageStatus::Available
+                && it.creation_time > image.creation_time
+        };
+        !family.is_empty()
+            && self.named.iter().any(|it| it.ends_with(family.as_str()))
+            && !self.images.values().any(is_newer)
     }
 
     fn put_image(&mut self, image: &Image) {

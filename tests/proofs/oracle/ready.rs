@@ -101,6 +101,7 @@ fn is_kept(line: &Line<'_>, known: &Known, image: &Image) -> bool {
     kept.any(|it| it == image.image_id.as_str())
         || image.is_self_shared
         || known.is_used(image)
+        || known.is_named(image)
         || image.creation_time == Timestamp::EPOCH
 }
 
