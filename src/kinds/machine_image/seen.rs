@@ -103,7 +103,7 @@ pub(super) async fn observe(
     let ecs = &context.clients.aliyun;
     let images = ecs.images(&home.place).await?;
     let swept = context.remembered.get(SWEPT);
-    let due = swept.is_none_or(|swept| images.at().since(*swept) >= SWEEP_EVERY);
+    let due = swept.is_none_or(|swept| images.listed().at().since(*swept) >= SWEEP_EVERY);
     let snapshots = if resource.spec.retention.delete_snapshots && due {
         Some(ecs.snapshots(&home.place).await?)
     } else {
@@ -125,7 +125,7 @@ fn see(
     Seen {
         images: of_line(resource, images, left.iter().flatten()),
         images_listed: images.items().len(),
-        at: images.at(),
+        at: images.listed().at(),
         snapshots: left,
         snapshots_listed: snapshots.map_or(0, |it| it.items().len()),
         home,
