@@ -27,7 +27,7 @@ impl Figures {
     /// Says what is wrong; whether that is a failure is up to the caller.
     pub(crate) fn end(self, is_checked: bool) -> ExitCode {
         for wrong in &self.wrong {
-            let _ = writeln!(stderr(), "beyond its bound: {wrong}");
+            let _ = writeln!(stderr(), "amiss: {wrong}");
         }
         if is_checked && !self.wrong.is_empty() {
             ExitCode::FAILURE
