@@ -35,6 +35,12 @@ impl<T> Complete<T> {
         Self { items, at: self.at }
     }
 
+    /// The same list once more is known of each item, which was by `at`; in the same order.
+    pub(crate) fn enriched<U>(&self, items: Vec<U>, at: Timestamp) -> Complete<U> {
+        debug_assert_eq!(items.len(), self.items.len(), "none is lost on the way");
+        Complete { items, at }
+    }
+
     /// What there was.
     pub fn items(&self) -> &[T] {
         &self.items

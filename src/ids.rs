@@ -48,6 +48,10 @@ id!(
     SnapshotId
 );
 id!(
+    /// Names a launch template, as in `lt-bp1…`.
+    LaunchTemplateId
+);
+id!(
     /// Names an instance, as in `i-bp1…`.
     InstanceId
 );
@@ -55,6 +59,13 @@ id!(
     /// Names one effect; the same effect has the same token for ever (at most 64 ASCII characters).
     Token
 );
+
+/// Bytes as hexadecimal digits in lower case, two a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
+    let digits = bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]);
+    digits.collect()
+}
 
 /// Names one resource, as in `InstancePolicy/ci`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

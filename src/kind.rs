@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::ids::{ResourceId, Token};
-use crate::plan::{Plan, Verb};
+use crate::plan::{Because, Plan, Verb};
 use crate::providers::Clients;
 use crate::resource::{Finding, Manifest, Policy, Problem, Resource, Source, spec_schema};
 
@@ -47,6 +47,13 @@ pub trait Kind: Debug + Sized + Send + Sync + 'static {
     fn claims(resource: &Resource<Self::Spec>, seen: &Self::Seen) -> BTreeSet<String>;
     /// Says what to do: a pure function.
     fn plan(resource: &Resource<Self::Spec>, seen: &Self::Seen, now: Timestamp) -> Plan<Self::Op>;
+    /// Says what the plan makes of the object of this id or exact name, and why; none: it has nothing to do with it.
+    fn why(
+        resource: &Resource<Self::Spec>,
+        seen: &Self::Seen,
+        object: &str,
+        now: Timestamp,
+    ) -> Option<Because>;
 }
 
 /// An effect, as data. Its identity is its serialized content, so it holds no time, secret or random name.
@@ -142,6 +149,8 @@ pub trait AnySeen: Debug + Send + Sync {
     fn claims(&self) -> BTreeSet<String>;
     /// See [`Kind::plan`].
     fn plan(&self, now: Timestamp) -> Plan<Box<dyn AnyOp>>;
+    /// See [`Kind::why`].
+    fn why(&self, object: &str, now: Timestamp) -> Option<Because>;
 }
 
 /// An effect without its type.
@@ -256,6 +265,10 @@ impl<K: Kind> AnySeen for Observed<K> {
 
     fn plan(&self, now: Timestamp) -> Plan<Box<dyn AnyOp>> {
         K::plan(&self.resource, &self.seen, now).map(|op| Box::new(op) as Box<dyn AnyOp>)
+    }
+
+    fn why(&self, object: &str, now: Timestamp) -> Option<Because> {
+        K::why(&self.resource, &self.seen, object, now)
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
 /// What one kind of change does to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// Makes an object.
@@ -193,7 +193,52 @@ impl<Op> Plan<Op> {
     }
 }
 
-/// How many pages of 100 a listing of `count` items takes, at least one.
-pub fn pages(count: usize) -> u64 {
-    u64::try_from(count.div_ceil(100).max(1)).unwrap_or(u64::MAX)
+/// What becomes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays.
+    Kept,
+    /// It is removed.
+    Goes,
+    /// It is changed, and stays.
+    Changes,
+    /// It is none of the resource's business.
+    LeftAlone,
+    /// A fact is missing, so nothing is done to it.
+    Unknown,
+}
+
+impl Fate {
+    /// In a word or two.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Goes => "goes",
+            Self::Changes => "changes",
+            Self::LeftAlone => "left alone",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why an object is kept or goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Because {
+    /// The object's id.
+    pub object: String,
+    /// Its name; may be empty.
+    pub name: String,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// The rule that says so.
+    pub rule: String,
+    /// What would change that.
+    pub change: String,
+    /// The field of the state file that the rule stands in.
+    pub field: &'static str,
+}
+
+/// How many pages of `size` a listing of `count` items takes, at least one.
+pub fn pages(count: usize, size: usize) -> u64 {
+    u64::try_from(count.div_ceil(size).max(1)).unwrap_or(u64::MAX)
 }

@@ -1,16 +1,20 @@
-//! What a run says, as a value, and its two forms: text for people, JSON for programs. Pure.
+//! What a run says, as a value, and its forms: text for people, JSON for programs, Markdown for workflows. Pure.
 
 mod json;
+mod markdown;
 mod text;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token};
 use crate::plan::{UnknownObject, Unmanaged, Verb};
+use crate::retry::Waits;
 use crate::status::{Condition, Truth};
 
+pub use markdown::escape;
 pub use text::{Style, printable};
 
 /// What a run, or a plan, says.
@@ -78,6 +82,8 @@ pub struct Calls {
     pub by_service: BTreeMap<String, u64>,
     /// The fewest that could have done it.
     pub lower_bound: u64,
+    /// How long they had to wait, and what for.
+    pub waits: Waits,
 }
 
 /// One effect, and what became of it.
@@ -95,6 +101,8 @@ pub struct Action {
     pub object: Option<String>,
     /// What changes.
     pub summary: String,
+    /// The effect as data, which the id is the hash of.
+    pub effect: serde_json::Value,
     /// Why.
     pub cause: Cause,
     /// What became of it.
@@ -127,6 +135,28 @@ pub enum Outcome {
     Failed(Fault),
     /// A guard refused it; what it said.
     Refused(String),
+}
+
+impl Outcome {
+    /// Whether what follows it may be done too.
+    pub fn goes_on(&self) -> bool {
+        match self {
+            Self::Done | Self::AlreadyDone => true,
+            Self::Planned | Self::Stale(_) | Self::Failed(_) | Self::Refused(_) => false,
+        }
+    }
+
+    /// In one word, as JSON output shows it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::AlreadyDone => "already-done",
+            Self::Stale(_) => "stale",
+            Self::Failed(_) => "failed",
+            Self::Refused(_) => "refused",
+        }
+    }
 }
 
 impl Report {
@@ -177,10 +207,17 @@ impl Report {
         {
             return 1;
         }
-        if any(|it| matches!(it, State::Refused)) {
+        let is_refused = |it: &Action| matches!(it.result, Outcome::Refused(_));
+        if any(|it| matches!(it, State::Refused)) || self.last_pass().any(is_refused) {
             return 4;
         }
         0
+    }
+
+    /// Whether a step of a resource failed in the last pass that had any.
+    pub fn has_failed(&self, id: &ResourceId) -> bool {
+        self.last_pass()
+            .any(|it| it.resource == *id && it.fault().is_some())
     }
 
     /// The actions of the last pass that had any.
@@ -246,8 +283,32 @@ impl Action {
 }
 
 impl Calls {
+    /// Counts others with these.
+    pub fn add(&mut self, others: &Self) {
+        self.reads += others.reads;
+        self.writes += others.writes;
+        self.lower_bound += others.lower_bound;
+        self.waits.add(&others.waits);
+        for (service, count) in &others.by_service {
+            *self.by_service.entry(service.clone()).or_default() += count;
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.reads + self.writes
     }
+
+    /// The seconds that each reason made us wait.
+    fn waited_for(&self) -> BTreeMap<&str, u64> {
+        let reasons = self.waits.reasons.iter();
+        reasons
+            .map(|(it, wait)| (it.as_str(), seconds(*wait)))
+            .collect()
+    }
+}
+
+/// Whole seconds, begun ones too, so that no wait is none.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

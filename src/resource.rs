@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::ids::ResourceId;
 use tree::{Flaw, Node, Place};
 
-pub use load::{is_supported, read, read_text};
+pub use load::{Declared, is_supported, read, read_text};
 pub use nearest::nearest;
 pub use quantity::{Reference, Span};
 pub use schema::{document_schema, schema, spec_schema};

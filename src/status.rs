@@ -66,8 +66,13 @@ pub enum Open {
     Failed(Fault),
 }
 
-/// Says what is to be said at `now`; `previous` gives the times of what has not changed.
-pub fn conditions(previous: &[Condition], outcome: &Outcome<'_>, now: Timestamp) -> Vec<Condition> {
+/// Says what is to be said at `now`: of what was found out, and what stands whatever that is. `previous` gives the times
+/// of what has not changed.
+pub fn conditions(
+    previous: &[Condition],
+    (outcome, standing): (&Outcome<'_>, &[Notice]),
+    now: Timestamp,
+) -> Vec<Condition> {
     let mut said = match outcome {
         Outcome::Unseen(fault) => unseen(fault),
         Outcome::Seen {
@@ -80,6 +85,7 @@ pub fn conditions(previous: &[Condition], outcome: &Outcome<'_>, now: Timestamp)
             said
         }
     };
+    said.extend(noticed(standing));
     for it in &mut said {
         let before = previous
             .iter()

@@ -4,6 +4,7 @@ mod cli;
 mod golden_cases;
 mod hostile;
 mod incidents;
+mod login;
 mod proofs;
 mod sim;
 mod state_files;

@@ -15,9 +15,12 @@ use crate::resource::Span;
 
 /// Brings machine images and instances in the cloud to what the state files declare.
 ///
-/// Exit codes: 0 all done; 1 an action failed, a resource is stalled or a fact unknown; 4 a guard refused; 64 bad command
-/// line; 65 invalid state files; 70 a bug; 75 the status directory is held; 77 credentials refused or another account;
-/// 78 settings missing or unsafe; 130, 143 interrupted.
+/// Without a command and without --once it is a daemon: it looks at each resource once in an interval, at once when the
+/// state files change, and when a resource asked for it, until SIGTERM or SIGINT; a second signal ends it at once.
+///
+/// Exit codes: 0 all done; 1 an action failed, a resource is stalled or a fact unknown; 2, 3 with --detailed-exitcode; 4 a
+/// guard refused; 64 bad command line; 65 invalid state files; 70 a bug; 75 the status directory is held; 77 credentials
+/// refused or another account; 78 settings missing or unsafe; 130, 143 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "reconcile", version, max_term_width = 100)]
 pub(super) struct Arguments {
@@ -28,9 +31,25 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DURATION", requires = "once", value_parser = duration)]
     pub(super) wait: Option<Duration>,
     #[command(flatten)]
+    pub(super) daemon: Daemon,
+    #[command(flatten)]
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+/// What the daemon understands.
+#[derive(Debug, Args)]
+pub(super) struct Daemon {
+    /// As a daemon: for so long, then one last pass, whose exit code it is
+    #[arg(long = "for", value_name = "DURATION", conflicts_with = "once", value_parser = duration)]
+    pub(super) lasts: Option<Duration>,
+    /// As a daemon: how often what is as declared is looked at
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = interval)]
+    pub(super) interval: Duration,
+    /// As a daemon: answer /healthz, /readyz and /metrics there, as in 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "once")]
+    pub(super) listen: Option<SocketAddr>,
 }
 
 /// What every command understands.
@@ -53,6 +72,12 @@ pub(super) struct Global {
     /// Journal, status and caches [default: $RECONCILE_STATUS_DIR, else .reconcile beside the state folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) status_dir: Option<PathBuf>,
+    /// Only resources with this label; several must all be there
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = label, value_delimiter = ',')]
+    pub(super) selector: Vec<(String, String)>,
+    /// Only one kind, or one resource
+    #[arg(long, global = true, value_name = "KIND[/NAME]")]
+    pub(super) only: Option<String>,
     /// Allow so many deletions of one group; wins over the files
     #[arg(long, global = true, value_name = "N")]
     pub(super) max_deletes: Option<u64>,
@@ -62,13 +87,16 @@ pub(super) struct Global {
     /// End after so much time, once the step under way has ended
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
+    /// End with 2 when a plan has changes, with 3 when a run leaves something under way, instead of with 0
+    #[arg(long, global = true)]
+    pub(super) detailed_exitcode: bool,
     /// Whether output is coloured; NO_COLOR is obeyed
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(super) color: Colour,
     /// Log errors alone
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Log more; twice: requests too
+    /// Log more; twice: requests too. `check`: say where every value comes from
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// The form of the log, which goes to stderr
@@ -80,6 +108,7 @@ pub(super) struct Global {
 pub(super) enum Form {
     Text,
     Json,
+    Markdown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,19 +127,52 @@ pub(super) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show what a pass would do, and do nothing
-    Plan,
+    Plan(Planned),
+    /// Carry out a plan that was saved: what a new plan has too, and nothing else
+    Apply(Saved),
     /// Check the state files, offline
     Check,
     /// Print the resources with every default filled in
     Show(Selection),
     /// Print what the last pass said of the resources
     Status(Selection),
+    /// Say which rule keeps or removes an image, snapshot or instance, and what would change that
+    Why(Object),
     /// Print the id of an image of this account by its exact name: Available, the newest
     ImageId(Wanted),
     /// Print the JSON Schema of the state files, for editors
     Schema(SchemaOf),
     /// Serve the simulated cloud to any client until SIGTERM
     Simulate(Simulated),
+    /// Print completions for a shell
+    Completions(Shell),
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Planned {
+    /// Save the plan, for `apply`
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Saved {
+    /// What `plan --out` wrote
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Object {
+    /// Its id or its exact name
+    pub(super) object: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Shell {
+    /// Which one
+    pub(super) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
@@ -166,6 +228,20 @@ fn duration(text: &str) -> Result<Duration, String> {
     let span: Result<Span, _> = serde_json::from_value(serde_json::Value::from(text));
     span.map(|it| it.0)
         .map_err(|_| "a duration is written 90s, 5m, 4h or 7d".to_owned())
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval.is_zero() {
+        return Err("an interval is at least 1s".to_owned());
+    }
+    Ok(interval)
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = pair.ok_or_else(|| "a label is written KEY=VALUE".to_owned())?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn architecture(text: &str) -> Result<Architecture, String> {

@@ -1,12 +1,8 @@
 //! `image-id`: the id of an image by its exact name, for scripts and workflows.
 
-use std::fs::File;
-use std::io::Write;
-
 use serde_json::json;
 
 use crate::engine::load;
-use crate::fault::{Class, Fault};
 use crate::ids::RegionId;
 use crate::kind::{AnyResource, Kind};
 use crate::kinds::KINDS;
@@ -17,7 +13,7 @@ use crate::providers::aliyun::Place;
 use super::arguments::{Form, Global, Wanted};
 use super::cloud::with_cloud;
 use super::output::{self, Failure, Output};
-use super::settings;
+use super::{settings, workflow};
 
 pub(super) fn image_id(global: &Global, wanted: &Wanted, output: Output) -> Result<u8, Failure> {
     let place = place(global, wanted)?;
@@ -28,7 +24,7 @@ pub(super) fn image_id(global: &Global, wanted: &Wanted, output: Output) -> Resu
             .aliyun
             .images_named(&place, name)
             .await
-            .map_err(|it| failure(&it))
+            .map_err(|it| Failure::of(&it))
     })?;
     let Some(id) = newest_available(found.items(), wanted.arch) else {
         let arch = wanted
@@ -45,35 +41,11 @@ pub(super) fn image_id(global: &Global, wanted: &Wanted, output: Output) -> Resu
     };
     let line = format!("IMAGE_ID={id}\n");
     match output.form {
-        Form::Text => output::print(&line),
+        Form::Text | Form::Markdown => output::print(&line),
         Form::Json => output::print_json(&json!({"formatVersion": 1, "imageId": id, "name": name})),
     }
-    if let Some(file) = settings::variable("GITHUB_OUTPUT") {
-        let written = File::options().append(true).create(true).open(&file);
-        let written = written.and_then(|mut it| it.write_all(line.as_bytes()));
-        written.map_err(|error| {
-            Failure::unfit(&format!("cannot write $GITHUB_OUTPUT ({file}): {error}"))
-        })?;
-    }
+    workflow::append("GITHUB_OUTPUT", &line).map_err(|it| Failure::unfit(&it))?;
     Ok(0)
-}
-
-fn failure(fault: &Fault) -> Failure {
-    let code = match fault.class {
-        Class::Bug => 70,
-        Class::Denied if fault.service.is_none() => 78,
-        Class::Denied | Class::Account => 77,
-        Class::Invalid
-        | Class::NoCapacity
-        | Class::DiskUnsupported
-        | Class::InUse
-        | Class::Gone
-        | Class::NotYet
-        | Class::TokenUsed
-        | Class::Throttled { .. }
-        | Class::Unavailable { .. } => 1,
-    };
-    Failure::new(code, &fault.to_string())
 }
 
 /// The region: as said, else that of the only `AliyunRegion`, else the environment's.

@@ -1,19 +1,28 @@
 //! The command line: one file a command; what they share is said here.
 
+mod apply;
 mod arguments;
 mod check;
 mod cloud;
+mod daemon;
 mod image_id;
+mod listen;
+mod manual;
+mod metrics;
 mod output;
 mod plan;
+mod plan_file;
 mod run;
 mod schema;
 mod session;
 mod settings;
 mod show;
 mod simulate;
+mod sources;
 mod status;
 mod telemetry;
+mod why;
+mod workflow;
 
 use std::process::ExitCode;
 
@@ -54,18 +63,23 @@ fn dispatch(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
     let global = &arguments.global;
     match &arguments.command {
         None if arguments.once => run::run(global, arguments.wait, output),
-        None => Err(Failure::usage(
-            "say what to do: `reconcile --once` makes one pass, `reconcile plan` shows it, `reconcile --help` shows all commands",
-        )),
+        None => daemon::daemon(global, &arguments.daemon, output),
         Some(_) if arguments.once => Err(Failure::usage(
             "`--once` is a command of its own: leave out the other one",
         )),
-        Some(Command::Plan) => plan::plan(global, output),
+        Some(_) if arguments.daemon.lasts.is_some() || arguments.daemon.listen.is_some() => Err(
+            Failure::usage("`--for` and `--listen` are of the daemon: leave out the command"),
+        ),
+        Some(Command::Plan(options)) => plan::plan(global, options, output),
+        Some(Command::Apply(saved)) => apply::apply(global, saved, output),
         Some(Command::Check) => check::check(global, output),
         Some(Command::Show(selection)) => show::show(global, selection, output),
         Some(Command::Status(selection)) => status::status(global, selection, output),
+        Some(Command::Why(object)) => why::why(global, object, output),
         Some(Command::ImageId(wanted)) => image_id::image_id(global, wanted, output),
         Some(Command::Schema(kind)) => schema::schema(kind, output),
         Some(Command::Simulate(options)) => simulate::simulate(options, output),
+        Some(Command::Completions(shell)) => Ok(manual::completions(shell)),
+        Some(Command::Man) => Ok(manual::man()),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
+use crate::fault::{Class, Fault};
 use crate::report::Style;
 use crate::resource::Finding;
 
@@ -58,6 +59,25 @@ impl Failure {
                 lines.join("\n")
             ),
         )
+    }
+
+    /// A look at the cloud failed before anything was done.
+    pub(super) fn of(fault: &Fault) -> Self {
+        let code = match fault.class {
+            Class::Bug => 70,
+            Class::Denied if fault.service.is_none() => 78,
+            Class::Denied | Class::Account => 77,
+            Class::Invalid
+            | Class::NoCapacity
+            | Class::DiskUnsupported
+            | Class::InUse
+            | Class::Gone
+            | Class::NotYet
+            | Class::TokenUsed
+            | Class::Throttled { .. }
+            | Class::Unavailable { .. } => 1,
+        };
+        Self::new(code, &fault.to_string())
     }
 
     /// The settings or the machine are not fit.

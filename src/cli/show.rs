@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::engine::{self, load};
+use crate::engine;
 use crate::ids::ResourceId;
 use crate::kind::AnyResource;
 use crate::kinds::KINDS;
@@ -11,16 +11,16 @@ use crate::resource::{API_VERSION, to_yaml};
 use super::arguments::{Form, Global, Selection};
 use super::output::{self, Failure, Output};
 use super::schema::unknown_kind;
-use super::settings;
+use super::session::{choose, declared};
 
 pub(super) fn show(global: &Global, selection: &Selection, output: Output) -> Result<u8, Failure> {
-    let inventory =
-        load(&settings::state_folder(global), KINDS).map_err(|it| Failure::invalid(&it))?;
+    let inventory = declared(global)?;
+    let chosen = choose(global, &inventory)?;
     let selected = selection.parse()?;
     let documents: Vec<Value> = inventory
         .resources
         .iter()
-        .filter(|(id, _)| selected.accepts(id))
+        .filter(|(id, _)| selected.accepts(id) && chosen.contains(id))
         .map(|(_, it)| document(it.as_ref()))
         .collect();
     if documents.is_empty() && selection.of.is_some() {
@@ -28,12 +28,19 @@ pub(super) fn show(global: &Global, selection: &Selection, output: Output) -> Re
     }
     match output.form {
         Form::Json => output::print_json(&Value::from(documents)),
-        Form::Text => {
+        Form::Text | Form::Markdown => {
             let texts: Vec<String> = documents.iter().map(to_yaml).collect();
-            output::print(&texts.join("---\n"));
+            output::print(&fenced(&texts.join("---\n"), output));
         }
     }
     Ok(0)
+}
+
+fn fenced(yaml: &str, output: Output) -> String {
+    match output.form {
+        Form::Markdown => format!("```yaml\n{yaml}```\n"),
+        Form::Text | Form::Json => yaml.to_owned(),
+    }
 }
 
 fn document(resource: &dyn AnyResource) -> Value {
@@ -52,8 +59,8 @@ fn document(resource: &dyn AnyResource) -> Value {
 /// Which resources a command is about.
 #[derive(Debug)]
 pub(super) struct Selected<'a> {
-    kind: Option<&'a str>,
-    name: Option<&'a str>,
+    pub(super) kind: Option<&'a str>,
+    pub(super) name: Option<&'a str>,
 }
 
 impl Selection {

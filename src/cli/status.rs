@@ -1,8 +1,10 @@
 //! `status`: what the last pass said.
 
+use std::fmt::Write;
+
 use serde_json::json;
 
-use crate::report::printable;
+use crate::report::{escape, printable};
 use crate::store::record::{Entry, Record};
 
 use super::arguments::{Form, Global, Selection};
@@ -39,8 +41,31 @@ pub(super) fn status(
             );
         }
         Form::Text => output::print(&table(&found)),
+        Form::Markdown => output::print(&markdown(&found)),
     }
     Ok(0)
+}
+
+fn markdown(found: &[(&ResourceId, &Entry)]) -> String {
+    let mut text = String::from(
+        "| resource | condition | status | reason | since | message |\n|---|---|---|---|---|---|\n",
+    );
+    for (id, entry) in found {
+        for it in &entry.conditions {
+            let status = format!("{:?}", it.status);
+            let since = it.since.to_string();
+            let cells = [
+                &id.to_string(),
+                &it.kind,
+                &status,
+                &it.reason,
+                &since,
+                &it.message,
+            ];
+            let _ = writeln!(text, "| {} |", cells.map(|it| escape(it)).join(" | "));
+        }
+    }
+    text
 }
 
 fn table(found: &[(&ResourceId, &Entry)]) -> String {

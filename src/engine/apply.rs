@@ -33,7 +33,8 @@ pub(super) async fn apply(
     mode: Mode,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    for (id, planned) in &look.resources {
+    let about = look.resources.iter();
+    for (id, planned) in about.filter(|(id, _)| run.selection.about.contains(id)) {
         let (Some(resource), Ok(planned)) = (run.inventory.resources.get(id), planned) else {
             continue;
         };
@@ -45,25 +46,19 @@ pub(super) async fn apply(
                 continue;
             }
             let was_begun = state.was_begun(&token);
-            let group = step.group.as_ref();
-            let refusal = group.and_then(|it| refused.get(it));
+            let is_allowed = run.allowed.as_ref().is_none_or(|it| it.contains(&token));
             let is_held = mode == Mode::Plan
                 || resource.policy().suspend.is_some()
                 || broken.contains(step.chain.as_str())
                 || run.is_stopped();
-            let result = match refusal {
+            let result = match step.group.as_ref().and_then(|it| refused.get(it)) {
                 Some(message) => Outcome::Refused(message.clone()),
+                None if !is_allowed => Outcome::Stale("the plan file does not have it".to_owned()),
                 None if is_held => Outcome::Planned,
                 None => carry_out(run, state, id, step).await,
             };
-            let goes_on = match result {
-                Outcome::Done | Outcome::AlreadyDone => true,
-                Outcome::Planned | Outcome::Stale(_) | Outcome::Failed(_) | Outcome::Refused(_) => {
-                    false
-                }
-            };
-            if goes_on {
-                if let Err(error) = state.note(&token, id, step) {
+            if result.goes_on() {
+                if let Err(error) = state.note((id, step), &token, run.clients.now()) {
                     // It is done all the same; at worst it is tried once more.
                     warn!(%error, "what was done could not be written down");
                 }
@@ -76,6 +71,7 @@ pub(super) async fn apply(
                 verb: step.op.verb(),
                 object: step.op.object().map(str::to_owned),
                 summary: step.op.to_string(),
+                effect: step.op.content(),
                 cause: cause(resource.as_ref(), was_begun, &step.cause),
                 id: token,
                 result,
@@ -95,8 +91,7 @@ pub(super) fn refused(
     let id = resource.id();
     let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
     for (group, size) in &planned.plan.groups {
-        let done = state.ledger.get(&(id.clone(), group.clone()));
-        let done = done.copied().unwrap_or_default();
+        let done = state.deleted(id, group);
         let deletions = Deletions {
             planned: 0,
             done,

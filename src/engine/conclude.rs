@@ -23,7 +23,8 @@ pub(super) fn conclude(
 ) -> BTreeMap<ResourceId, Resource> {
     let failures = failures(state, actions);
     let mut concluded = BTreeMap::new();
-    for (id, planned) in &look.resources {
+    let about = look.resources.iter();
+    for (id, planned) in about.filter(|(id, _)| run.selection.about.contains(id)) {
         let Some(declared) = run.inventory.resources.get(id) else {
             continue;
         };
@@ -50,7 +51,8 @@ pub(super) fn conclude(
             }
         };
         let entry = state.record.resources.entry(id.clone()).or_default();
-        entry.conditions = conditions(&entry.conditions, &outcome, look.now);
+        let standing = run.standing.as_slice();
+        entry.conditions = conditions(&entry.conditions, (&outcome, standing), look.now);
         concluded.insert(
             id.clone(),
             Resource {
@@ -63,7 +65,7 @@ pub(super) fn conclude(
     state
         .record
         .resources
-        .retain(|id, _| concluded.contains_key(id));
+        .retain(|id, _| run.inventory.resources.contains_key(id));
     state.record.passed_at = Some(look.now);
     concluded
 }

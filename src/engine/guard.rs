@@ -1,7 +1,9 @@
 //! How much may be deleted without a person saying so: pure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::ids::ResourceId;
 use crate::resource::Guards;
 
@@ -21,8 +23,28 @@ pub struct Flags {
     pub max_delete_percent: Option<u64>,
 }
 
-/// What was deleted so far by this run, by resource and group.
-pub(super) type Ledger = BTreeMap<(ResourceId, String), usize>;
+/// What was deleted so far, by resource and group.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// How far back deletions count; none: all of this process.
+    pub window: Option<Duration>,
+    deleted: BTreeMap<(ResourceId, String), Vec<Timestamp>>,
+}
+
+impl Ledger {
+    pub(super) fn note(&mut self, id: &ResourceId, group: &str, now: Timestamp) {
+        let deleted = self.deleted.entry((id.clone(), group.to_owned()));
+        let deleted = deleted.or_default();
+        deleted.retain(|it| self.window.is_none_or(|window| now.since(*it) < window));
+        deleted.push(now);
+    }
+
+    pub(super) fn count(&self, id: &ResourceId, group: &str, now: Timestamp) -> usize {
+        let deleted = self.deleted.get(&(id.clone(), group.to_owned()));
+        let counts = |it: &&Timestamp| self.window.is_none_or(|window| now.since(**it) < window);
+        deleted.map_or(0, |it| it.iter().filter(counts).count())
+    }
+}
 
 /// The deletions of one group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

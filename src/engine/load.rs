@@ -16,6 +16,8 @@ pub struct Inventory {
     pub resources: BTreeMap<ResourceId, Box<dyn AnyResource>>,
     /// Each resource stands in a later wave than all that it needs.
     pub waves: Vec<Vec<ResourceId>>,
+    /// The hash of the state files.
+    pub hash: String,
 }
 
 /// Reads and checks a folder of state files. On failure everything that is wrong is named, in the order of the files.
@@ -29,7 +31,8 @@ pub fn load(folder: &Path, kinds: &[Registration]) -> Result<Inventory, Vec<Find
         .collect();
     let mut findings = Vec::new();
     let mut resources = BTreeMap::new();
-    for manifest in resource::read(folder, &schemas)? {
+    let declared = resource::read(folder, &schemas)?;
+    for manifest in declared.manifests {
         let kind = kinds.iter().find(|it| it.name == manifest.id.kind);
         match (kind.expect("the reader accepts known kinds only").load)(&manifest) {
             Ok(resource) => {
@@ -52,7 +55,11 @@ pub fn load(folder: &Path, kinds: &[Registration]) -> Result<Inventory, Vec<Find
         }
     };
     if findings.is_empty() {
-        return Ok(Inventory { resources, waves });
+        return Ok(Inventory {
+            resources,
+            waves,
+            hash: declared.hash,
+        });
     }
     findings.sort();
     Err(findings)

@@ -7,13 +7,13 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::fault::Fault;
-use crate::ids::{ResourceId, Token};
+use crate::ids::{ResourceId, Token, hex};
 use crate::kind::{AnyOp, AnyResource, AnySeen, Context, Outputs};
 use crate::plan::{Health, Plan, Verb, Why};
-use crate::providers::Clients;
 use crate::store::record::Record;
 
 use super::load::Inventory;
+use super::run::Run;
 
 /// How many resources are looked at side by side.
 const SIDE_BY_SIDE_MAX: usize = 8;
@@ -35,6 +35,8 @@ pub struct Planned {
     pub plan: Plan<Box<dyn AnyOp>>,
     /// What others may use of it.
     pub outputs: Outputs,
+    /// What was seen.
+    pub seen: Box<dyn AnySeen>,
 }
 
 /// The token of an effect: the same resource and effect give the same one for ever.
@@ -43,17 +45,12 @@ pub(super) fn token(resource: &ResourceId, op: &dyn AnyOp) -> Token {
     hash.update(resource.to_string());
     hash.update([0]);
     hash.update(op.content().to_string());
-    let hex: Vec<String> = hash
-        .finalize()
-        .iter()
-        .take(16)
-        .map(|it| format!("{it:02x}"))
-        .collect();
-    Token::new(&hex.concat())
+    Token::new(&hex(&hash.finalize()[..16]))
 }
 
-/// Looks at every resource, each after all that it needs.
-pub(super) async fn look(inventory: &Inventory, clients: &Clients, record: &Record) -> Look {
+/// Looks at the resources that a run must look at, each after all that it needs.
+pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
+    let (inventory, clients) = (run.inventory, run.clients);
     clients.forget();
     let mut seen: BTreeMap<ResourceId, Result<Box<dyn AnySeen>, Fault>> = BTreeMap::new();
     let nothing = BTreeMap::new();
@@ -78,7 +75,8 @@ pub(super) async fn look(inventory: &Inventory, clients: &Clients, record: &Reco
                 }
             }
         };
-        let looks: Vec<_> = wave.iter().map(observe).collect();
+        let is_looked_at = |id: &&ResourceId| run.selection.looked_at.contains(id);
+        let looks: Vec<_> = wave.iter().filter(is_looked_at).map(observe).collect();
         let found: Vec<_> = stream::iter(looks)
             .buffered(SIDE_BY_SIDE_MAX)
             .collect()
@@ -89,12 +87,20 @@ pub(super) async fn look(inventory: &Inventory, clients: &Clients, record: &Reco
     let contested = contested(&seen);
     let mut resources: BTreeMap<ResourceId, Result<Planned, Fault>> = BTreeMap::new();
     for (id, seen) in seen {
-        let planned = seen.map(|seen| Planned {
-            plan: match contested.get(&id) {
-                Some(message) => Plan::idle(Health::Stuck(Why::new("Contested", message))),
-                None => seen.plan(now),
-            },
-            outputs: seen.outputs(),
+        let planned = seen.map(|seen| {
+            let mut plan = seen.plan(now);
+            if let Some(message) = contested.get(&id) {
+                // It was looked at all the same.
+                let listings = std::mem::take(&mut plan.listings);
+                plan = Plan::idle(Health::Stuck(Why::new("Contested", message)));
+                plan.listings = listings;
+            }
+            let outputs = seen.outputs();
+            Planned {
+                plan,
+                outputs,
+                seen,
+            }
         });
         resources.insert(id, planned);
     }

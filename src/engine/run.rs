@@ -1,40 +1,52 @@
 //! Passes: look, apply, look again, until there is no reason for another one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::clock::{Clock, Timestamp};
-use crate::plan::Unmanaged;
-use crate::providers::{Calls, Clients};
+use crate::clock::Clock;
+use crate::ids::{ResourceId, Token};
+use crate::plan::Notice;
+use crate::providers::Clients;
 use crate::report::{self, Action, Outcome, Report};
 
 use super::apply::{Mode, apply};
-use super::conclude::{conclude, is_over};
+use super::conclude::is_over;
 use super::guard::Flags;
 use super::load::Inventory;
-use super::look::{Look, look};
+use super::look::Look;
+use super::select::Selection;
 use super::state::State;
+use super::tally::Tally;
 
 /// How soon a pass is worth another one when nothing says better.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// How far that grows while passes change nothing.
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(300);
 
+/// How many passes one change may lead to before the next one waits for its time.
+const BURST_MAX: u32 = 50;
+
 /// What a run works with.
 #[derive(Debug)]
 pub struct Run<'a> {
     /// What is declared.
     pub inventory: &'a Inventory,
+    /// Which of it this run is about.
+    pub selection: Selection,
     /// The outside.
     pub clients: &'a Clients,
     /// The local time.
     pub clock: &'a dyn Clock,
     /// What the command line says of guards.
     pub flags: Flags,
+    /// The only effects that may be brought about; none: all that are planned.
+    pub allowed: Option<BTreeSet<Token>>,
+    /// What is to be known of every resource, whatever is seen of it.
+    pub standing: Option<Notice>,
     /// True once the run is to end: the step under way ends, nothing new starts.
     pub stop: watch::Receiver<bool>,
 }
@@ -53,6 +65,21 @@ pub enum Extent {
     Once,
     /// Passes until every resource is ready or stalled, or so much time is up.
     Wait(Duration),
+    /// Passes for as long as what one has changed shows the next one more to do.
+    Burst,
+}
+
+/// When a resource is worth another look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It is as declared, or waits for a person: there is no hurry.
+    AsUsual,
+    /// Its plan asked for it.
+    In(Duration),
+    /// It is on its way, and nobody can say how long that takes.
+    Soon,
+    /// It could not be looked at, a fact is missing, or a step failed.
+    Failing,
 }
 
 /// What a run came to.
@@ -63,6 +90,8 @@ pub struct Ended {
     pub report: Report,
     /// Whether the status directory could be written; where it could not, nothing more was begun.
     pub kept: io::Result<()>,
+    /// When each resource that this run was about is worth another look.
+    pub again: BTreeMap<ResourceId, Again>,
 }
 
 /// Looks, and says what would be done.
@@ -83,7 +112,7 @@ pub async fn run(
     let mut tally = Tally::new(run);
     let mut seen = tally.look(run, state).await;
     let mut actions: Vec<Action> = Vec::new();
-    let mut fruitless = 0;
+    let (first, mut fruitless) = (state.pass, 0);
     loop {
         let mut is_changed = false;
         if tally.kept.is_ok() {
@@ -98,22 +127,26 @@ pub async fn run(
         tally.keep(state.save());
         info!(pass = state.pass, converged = report.is_converged(), "pass");
         on_pass(&report, state.pass);
+        let again = again(&report, &seen);
         let is_over = report.resources.values().all(is_over);
-        let (Extent::Wait(limit), false, Ok(())) =
-            (extent, is_over || run.is_stopped(), &tally.kept)
-        else {
-            return tally.end(report);
-        };
         fruitless = if is_changed { 0 } else { fruitless + 1 };
-        let has_news = is_changed && has_news(state, &seen);
+        let has_news = is_changed && has_news(run, state, &seen);
+        let limit = match extent {
+            Extent::Wait(limit) => Some(limit),
+            Extent::Burst if has_news && state.pass - first < BURST_MAX => Some(Duration::MAX),
+            Extent::Once | Extent::Burst => None,
+        };
+        let (Some(limit), false, Ok(())) = (limit, is_over || run.is_stopped(), &tally.kept) else {
+            return tally.end(report, again);
+        };
         let pause = if has_news {
             Duration::ZERO
         } else {
-            pause(&report, &seen, fruitless)
+            pause(&report, &again, fruitless)
         };
         if run.clock.now().plus(pause).since(tally.started_at) > limit {
             report.ran_out = true;
-            return tally.end(report);
+            return tally.end(report, again);
         }
         actions = report.actions;
         if pause > Duration::ZERO {
@@ -133,10 +166,11 @@ fn is_tried(action: &Action) -> bool {
 }
 
 /// Whether a look shows steps that were not done just now.
-fn has_news(state: &State, look: &Look) -> bool {
+fn has_news(run: &Run<'_>, state: &State, look: &Look) -> bool {
     let planned = look
         .resources
         .iter()
+        .filter(|(id, _)| run.selection.about.contains(id))
         .filter_map(|(id, it)| Some((id, it.as_ref().ok()?)));
     planned
         .flat_map(|(id, it)| {
@@ -148,18 +182,46 @@ fn has_news(state: &State, look: &Look) -> bool {
         .any(|token| !state.is_settling(&token))
 }
 
-/// How long until another pass is worth it: what the unfinished resources ask for, or else a growing wait.
-fn pause(report: &Report, look: &Look, fruitless: u32) -> Duration {
-    let growing = LOOK_AGAIN
-        .saturating_mul(1 << fruitless.min(8))
-        .min(LOOK_AGAIN_MAX);
-    let unfinished = report.resources.iter().filter(|(_, it)| !is_over(it));
-    let asked = unfinished.map(|(id, _)| {
+/// When each resource of a report is worth another look.
+fn again(report: &Report, look: &Look) -> BTreeMap<ResourceId, Again> {
+    let again = |(id, resource): (&ResourceId, &report::Resource)| {
         let planned = look.resources.get(id).and_then(|it| it.as_ref().ok());
-        let patient = planned.filter(|it| it.plan.steps.is_empty());
-        patient.and_then(|it| it.plan.look_again).unwrap_or(growing)
+        let asked = planned.and_then(|it| it.plan.look_again);
+        let is_patient = planned.is_some_and(|it| it.plan.steps.is_empty());
+        let again = match (&resource.state, asked) {
+            (report::State::Unseen(_) | report::State::FactUnknown, _) => Again::Failing,
+            (report::State::Working, _) if report.has_failed(id) => Again::Failing,
+            (report::State::Working, Some(asked)) if is_patient => Again::In(asked),
+            (report::State::Working, _) => Again::Soon,
+            // What is as declared now may be overdue then.
+            (report::State::Ready, Some(asked)) => Again::In(asked),
+            (
+                report::State::Ready
+                | report::State::Suspended
+                | report::State::Stalled
+                | report::State::Refused,
+                _,
+            ) => Again::AsUsual,
+        };
+        (id.clone(), again)
+    };
+    report.resources.iter().map(again).collect()
+}
+
+/// How long until another pass is worth it: what the unfinished resources ask for, or else a growing wait.
+fn pause(report: &Report, again: &BTreeMap<ResourceId, Again>, fruitless: u32) -> Duration {
+    let growing = growing(LOOK_AGAIN, fruitless, LOOK_AGAIN_MAX);
+    let unfinished = report.resources.iter().filter(|(_, it)| !is_over(it));
+    let asked = unfinished.map(|(id, _)| match again.get(id) {
+        Some(Again::In(asked)) => *asked,
+        Some(Again::AsUsual | Again::Soon | Again::Failing) | None => growing,
     });
     asked.min().unwrap_or(growing)
+}
+
+/// A wait that doubles with each time, up to a most.
+pub(super) fn growing(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(16)).min(most)
 }
 
 async fn wait(run: &Run<'_>, pause: Duration) {
@@ -167,100 +229,5 @@ async fn wait(run: &Run<'_>, pause: Duration) {
     tokio::select! {
         () = run.clock.sleep(pause) => {}
         _ = stop.wait_for(|it| *it) => {}
-    }
-}
-
-/// What a run counts from its beginning.
-#[derive(Debug)]
-struct Tally {
-    started_at: Timestamp,
-    listings: u64,
-    writes: u64,
-    before: Calls,
-    kept: io::Result<()>,
-}
-
-impl Tally {
-    fn new(run: &Run<'_>) -> Self {
-        Self {
-            started_at: run.clock.now(),
-            listings: 0,
-            writes: 0,
-            before: run.clients.calls(),
-            kept: Ok(()),
-        }
-    }
-
-    async fn look(&mut self, run: &Run<'_>, state: &mut State) -> Look {
-        let look = look(run.inventory, run.clients, &state.record).await;
-        let plans = look.resources.values().filter_map(|it| it.as_ref().ok());
-        // Resources that need the same listing read it once.
-        let listings: BTreeMap<&String, &u64> = plans.flat_map(|it| &it.plan.listings).collect();
-        self.listings += listings.values().copied().sum::<u64>();
-        self.keep(state.settle(&look));
-        look
-    }
-
-    /// The first failure to write the status is the one that is told.
-    fn keep(&mut self, kept: io::Result<()>) {
-        if self.kept.is_ok() {
-            self.kept = kept;
-        }
-    }
-
-    /// Counts what a pass did, and says whether it changed anything.
-    fn count(&mut self, done: &[Action]) -> bool {
-        let changes = done.iter().filter(|it| it.result == Outcome::Done).count();
-        self.writes += changes as u64;
-        changes > 0
-    }
-
-    /// A report of what was done, and of what the last look showed.
-    fn report(
-        &self,
-        run: &Run<'_>,
-        state: &mut State,
-        look: &Look,
-        (actions, mode): (Vec<Action>, Mode),
-    ) -> Report {
-        let planned = || {
-            let seen = look.resources.iter();
-            seen.filter_map(|(id, it)| Some((id, it.as_ref().ok()?)))
-        };
-        let unknown = planned().flat_map(|(id, it)| {
-            it.plan
-                .unknown
-                .iter()
-                .map(move |it| (id.clone(), it.clone()))
-        });
-        let mut unmanaged: Vec<Unmanaged> = planned()
-            .flat_map(|(_, it)| it.plan.unmanaged.clone())
-            .collect();
-        unmanaged.sort();
-        unmanaged.dedup_by(|a, b| a.object == b.object);
-        let calls = run.clients.calls();
-        Report {
-            started_at: self.started_at,
-            seen_at: look.now,
-            resources: conclude(run, state, look, &actions),
-            actions,
-            unknown: unknown.collect(),
-            unmanaged,
-            calls: report::Calls {
-                reads: calls.reads - self.before.reads,
-                writes: calls.writes - self.before.writes,
-                by_service: calls.by_service,
-                lower_bound: self.listings + self.writes,
-            },
-            applied: mode == Mode::Apply,
-            ran_out: false,
-        }
-    }
-
-    fn end(self, report: Report) -> Ended {
-        Ended {
-            report,
-            kept: self.kept,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -28,14 +28,10 @@ pub struct State {
     pub record: Record,
     /// What was deleted so far.
     pub ledger: Ledger,
-    disk: Option<Disk>,
-    now: Timestamp,
-}
-
-#[derive(Debug)]
-struct Disk {
-    folder: PathBuf,
     journal: Journal,
+    /// Where the record is kept; none: nowhere.
+    folder: Option<PathBuf>,
+    now: Timestamp,
 }
 
 impl State {
@@ -44,21 +40,26 @@ impl State {
         Self {
             pass: 1,
             record,
-            ledger: Ledger::new(),
-            disk: None,
+            ledger: Ledger::default(),
+            journal: Journal::default(),
+            folder: None,
             now: Timestamp::EPOCH,
+        }
+    }
+
+    /// What a status directory holds, for a run that changes nothing in it.
+    pub fn look_at(status: &Path) -> Self {
+        Self {
+            journal: Journal::look_at(status),
+            ..Self::unkept(Record::read(status))
         }
     }
 
     /// The state that a status directory holds.
     pub fn kept_in(folder: &Folder) -> io::Result<Self> {
-        let journal = Journal::open(folder.path())?;
-        let disk = Disk {
-            folder: folder.path().to_owned(),
-            journal,
-        };
         Ok(Self {
-            disk: Some(disk),
+            journal: Journal::open(folder.path())?,
+            folder: Some(folder.path().to_owned()),
             ..Self::unkept(Record::read(folder.path()))
         })
     }
@@ -67,9 +68,7 @@ impl State {
     /// forgotten is forgotten on disk before anything is done.
     pub fn settle(&mut self, look: &Look) -> io::Result<()> {
         self.now = look.now;
-        if let Some(disk) = &mut self.disk {
-            disk.journal.settle(&tokens(look))?;
-        }
+        self.journal.settle(&tokens(look))?;
         let mut has_forgotten = false;
         for (id, planned) in &look.resources {
             let Ok(planned) = planned else { continue };
@@ -88,18 +87,15 @@ impl State {
 
     /// Writes the record, where there is a place for it.
     pub fn save(&self) -> io::Result<()> {
-        match &self.disk {
-            Some(disk) => self.record.write(&disk.folder),
+        match &self.folder {
+            Some(folder) => self.record.write(folder),
             None => Ok(()),
         }
     }
 
     /// Puts an intent on disk.
     pub fn begin(&mut self, intent: Intent) -> io::Result<()> {
-        match &mut self.disk {
-            Some(disk) => disk.journal.begin(intent),
-            None => Ok(()),
-        }
+        self.journal.begin(intent)
     }
 
     /// Whether an effect was begun before and not seen to be done.
@@ -114,23 +110,26 @@ impl State {
     }
 
     fn intent(&self, token: &Token) -> Option<&Intent> {
-        self.disk.as_ref()?.journal.find(token)
+        self.journal.find(token)
     }
 
-    /// Notes an effect that was done: the next look may not show it yet, and the guards count it.
+    /// How many deletions of a group count already.
+    pub fn deleted(&self, id: &ResourceId, group: &str) -> usize {
+        self.ledger.count(id, group, self.now)
+    }
+
+    /// Notes an effect that was done by `now`: the next look may not show it yet, and the guards count it.
     pub fn note(
         &mut self,
+        (id, step): (&ResourceId, &Step<Box<dyn AnyOp>>),
         token: &Token,
-        id: &ResourceId,
-        step: &Step<Box<dyn AnyOp>>,
+        now: Timestamp,
     ) -> io::Result<()> {
         if let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) {
-            *self.ledger.entry((id.clone(), group.clone())).or_default() += 1;
+            self.ledger.note(id, group, now);
         }
-        match &mut self.disk {
-            Some(disk) => disk.journal.done(token, self.now),
-            None => Ok(()),
-        }
+        // Long after the look, where much had to be waited for.
+        self.journal.done(token, now)
     }
 }
 

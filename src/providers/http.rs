@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::reach::Reach;
 use crate::clock::{Clock, Timestamp};
 use crate::fault::{Class, Fault};
 use crate::retry::Effect;
@@ -31,8 +32,11 @@ pub struct Http {
     clock: Arc<dyn Clock>,
     /// For loopback: no proxy, and no certificate is trusted.
     near: OnceLock<reqwest::Client>,
+    /// For the metadata service alone: plain http, no proxy, and no certificate is trusted.
+    metadata: OnceLock<reqwest::Client>,
     /// For everywhere else: https only, through the proxies that the environment names.
     far: OnceLock<reqwest::Client>,
+    reach: Reach,
     gate: Semaphore,
     /// By how many milliseconds the other side's clock is ahead of ours.
     ahead: Mutex<i64>,
@@ -51,6 +55,23 @@ pub struct Calls {
     pub writes: u64,
     /// All of them, by service.
     pub by_service: BTreeMap<String, u64>,
+}
+
+impl Calls {
+    /// What was sent since `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let by_service = self.by_service.iter().filter_map(|(service, count)| {
+            let rest = count - before.by_service.get(service).unwrap_or(&0);
+            (rest > 0).then(|| (service.clone(), rest))
+        });
+        Self {
+            total: self.total - before.total,
+            reads: self.reads - before.reads,
+            writes: self.writes - before.writes,
+            by_service: by_service.collect(),
+        }
+    }
 }
 
 /// What is sent.
@@ -103,11 +124,13 @@ impl Answer {
 
 impl Http {
     /// Opens nothing yet.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, reach: Reach) -> Self {
         Self {
             clock,
             near: OnceLock::new(),
+            metadata: OnceLock::new(),
             far: OnceLock::new(),
+            reach,
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             ahead: Mutex::default(),
             calls: Mutex::default(),
@@ -157,6 +180,7 @@ impl Http {
             effect,
             ..
         } = request;
+        self.reach.check(&request.url, "a setting")?;
         let host = request.url.authority().to_owned();
         let fault = |class, message: &str| Fault {
             service: Some(service),
@@ -203,12 +227,17 @@ impl Http {
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
-        let near = is_loopback(url);
-        let slot = if near { &self.near } else { &self.far };
+        let is_near = is_loopback(url);
+        let is_metadata = is_metadata_service(url);
+        let slot = match (is_near, is_metadata) {
+            (true, _) => &self.near,
+            (false, true) => &self.metadata,
+            (false, false) => &self.far,
+        };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = build(near).map_err(|error| root_cause(&error))?;
+        let client = build(is_near || is_metadata).map_err(|error| root_cause(&error))?;
         Ok(slot.get_or_init(|| client))
     }
 }
@@ -223,7 +252,14 @@ pub fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|it: std::net::IpAddr| it.is_loopback())
 }
 
-fn build(near: bool) -> Result<reqwest::Client, reqwest::Error> {
+/// Whether a URL is that of the metadata service of an instance: the only one beyond loopback that is spoken to in
+/// plain http (ECS documentation, "Instance metadata").
+pub fn is_metadata_service(url: &Url) -> bool {
+    let port = url.port_or_known_default();
+    url.scheme() == "http" && url.host_str() == Some("100.100.100.200") && port == Some(80)
+}
+
+fn build(is_plain: bool) -> Result<reqwest::Client, reqwest::Error> {
     // Fails when there is a provider already, which is as good.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -234,7 +270,7 @@ fn build(near: bool) -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false);
-    if near {
+    if is_plain {
         builder.no_proxy().tls_certs_only([]).build()
     } else {
         builder.https_only(true).build()

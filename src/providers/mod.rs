@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::fault::Fault;
-use crate::retry::Patience;
+use crate::retry::{Patience, Waits};
 
 pub mod aliyun;
 pub mod cache;
 pub mod http;
+pub mod limiter;
+pub mod reach;
 
 pub use self::http::Calls;
 
@@ -40,9 +41,14 @@ impl Clients {
         self.http.calls()
     }
 
+    /// The fewest requests that the credentials took which were needed since the start.
+    pub fn calls_for_credentials(&self) -> u64 {
+        self.aliyun.calls_for_credentials()
+    }
+
     /// How long repeated attempts and throttling made us wait so far.
-    pub fn waited(&self) -> Duration {
-        self.patience.waited()
+    pub fn waits(&self) -> Waits {
+        self.patience.waits()
     }
 }
 
@@ -50,7 +56,10 @@ impl Clients {
 ///
 /// `seed` feeds jitter and nonces: two processes that run at the same time need different ones.
 pub fn connect(settings: &Settings, clock: Arc<dyn Clock>, seed: u64) -> Result<Clients, Fault> {
-    let http = Arc::new(http::Http::new(Arc::clone(&clock)));
+    let http = Arc::new(http::Http::new(
+        Arc::clone(&clock),
+        reach::Reach::new(settings),
+    ));
     let patience = Arc::new(Patience::new(clock, seed));
     let aliyun = aliyun::Aliyun::new(settings, Arc::clone(&http), Arc::clone(&patience), seed)?;
     Ok(Clients {
@@ -76,6 +85,12 @@ impl Settings {
             .get(name)
             .map(String::as_str)
             .filter(|it| !it.is_empty())
+    }
+
+    /// Whether a switch is on: `true`, in any case.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.get(name)
+            .is_some_and(|it| it.eq_ignore_ascii_case("true"))
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fault::{Class, Fault};
 
-use super::{Action, Outcome, Report};
+use super::{Action, Outcome, Report, seconds};
 
 /// The version of the form.
 const FORMAT_VERSION: u32 = 1;
@@ -38,19 +38,19 @@ impl Report {
                 "writes": self.calls.writes,
                 "byService": self.calls.by_service,
                 "lowerBound": self.calls.lower_bound,
+                "waitedSeconds": seconds(self.calls.waits.total),
+                "waitedFor": self.calls.waited_for(),
             },
         })
     }
 }
 
 fn action(action: &Action) -> Value {
-    let (result, problem) = match &action.result {
-        Outcome::Planned => ("planned", Value::Null),
-        Outcome::Done => ("done", Value::Null),
-        Outcome::AlreadyDone => ("already-done", Value::Null),
-        Outcome::Stale(why) => ("stale", without_fault("Stale", why)),
-        Outcome::Failed(fault) => ("failed", error(fault)),
-        Outcome::Refused(why) => ("refused", without_fault("Guard", why)),
+    let problem = match &action.result {
+        Outcome::Planned | Outcome::Done | Outcome::AlreadyDone => Value::Null,
+        Outcome::Stale(why) => without_fault("Stale", why),
+        Outcome::Failed(fault) => error(fault),
+        Outcome::Refused(why) => without_fault("Guard", why),
     };
     let (file, line) = action.cause.at.clone().unzip();
     json!({
@@ -61,7 +61,7 @@ fn action(action: &Action) -> Value {
         "object": action.object,
         "summary": action.summary,
         "cause": {"kind": action.cause.kind, "file": file, "line": line, "detail": action.cause.detail},
-        "result": result,
+        "result": action.result.word(),
         "error": problem,
     })
 }

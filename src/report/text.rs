@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::plan::Verb;
+use crate::ids::ResourceId;
+use crate::plan::{UnknownObject, Verb};
 use crate::status::Truth;
 
 use super::{Action, Outcome, Report, Resource, State};
@@ -64,28 +65,55 @@ impl Report {
         text
     }
 
-    /// Everything that is to be said at the end: what is unknown, left alone and not as declared, and the sum.
+    /// The lines of one pass under its number and time, or what it waits for.
+    pub fn titled_pass_text(&self, pass: u32, style: Style) -> String {
+        let text = self.pass_text(pass, style);
+        let at = self.seen_at;
+        let waiting = self.waiting_for().filter(|_| text.is_empty());
+        let waiting = waiting.map(|it| format!(": {it}")).unwrap_or_default();
+        format!("pass {pass}, {at}{waiting}\n{text}")
+    }
+
+    /// Everything that is to be said at the end: what is unknown, left alone and not as declared, waits, and the sum.
     pub fn closing_text(&self, style: Style) -> String {
         let mut text = String::new();
         for (resource, unknown) in &self.unknown {
-            let line = format!("? {resource}  {}  {}", unknown.object, unknown.reason);
-            let _ = writeln!(text, "{}", style.paint('?', &printable(&line)));
+            let line = unknown_line(resource, unknown);
+            let _ = writeln!(text, "{}", style.paint('?', &line));
         }
-        for unmanaged in &self.unmanaged {
-            let (kind, object, name) = (unmanaged.kind, &unmanaged.object, &unmanaged.name);
-            let line = format!(
-                "  left alone: {kind} {object}  {name}  {}",
-                unmanaged.reason
-            );
-            let _ = writeln!(text, "{}", printable(&line));
+        for line in self.left_alone() {
+            let _ = writeln!(text, "{line}");
         }
         for (id, resource) in &self.resources {
             for remark in self.remarks(resource) {
                 let _ = writeln!(text, "  {id}  {remark}");
             }
         }
+        for (reason, seconds) in self.calls.waited_for() {
+            let _ = writeln!(text, "  waited {seconds} s for {reason}");
+        }
         let _ = writeln!(text, "{}", self.sum());
         text
+    }
+
+    /// A line for each object that was seen and left alone.
+    pub fn left_alone(&self) -> impl Iterator<Item = String> {
+        self.unmanaged.iter().map(|it| {
+            let (kind, object, name, reason) = (it.kind, &it.object, &it.name, &it.reason);
+            printable(&format!("  left alone: {kind} {object}  {name}  {reason}"))
+        })
+    }
+
+    /// What a person must know of each resource beyond its actions; nothing of one that is as declared.
+    pub fn remarks_by_resource(&self) -> impl Iterator<Item = (&ResourceId, Vec<String>)> {
+        self.resources.iter().map(|(id, resource)| {
+            let mine = self.unknown.iter().filter(move |(of, _)| of == id);
+            let unknown = mine.map(|(of, it)| unknown_line(of, it));
+            (
+                id,
+                self.remarks(resource).into_iter().chain(unknown).collect(),
+            )
+        })
     }
 
     /// What a person must know of a resource beyond its actions.
@@ -116,7 +144,8 @@ impl Report {
         remarks
     }
 
-    fn sum(&self) -> String {
+    /// The last line: how much of everything.
+    pub(super) fn sum(&self) -> String {
         let calls = self.calls.total();
         let resources = self.resources.len();
         if self.actions.is_empty() && self.unknown.is_empty() {
@@ -165,6 +194,13 @@ impl Report {
     }
 }
 
+fn unknown_line(resource: &ResourceId, unknown: &UnknownObject) -> String {
+    printable(&format!(
+        "? {resource}  {}  {}",
+        unknown.object, unknown.reason
+    ))
+}
+
 fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
@@ -203,7 +239,7 @@ fn line(action: &Action, style: Style) -> String {
     text
 }
 
-fn cause(action: &Action) -> String {
+pub(super) fn cause(action: &Action) -> String {
     let cause = &action.cause;
     match (&cause.at, cause.detail.as_str()) {
         (Some((file, line)), _) => format!("{file}:{line}"),

@@ -6,24 +6,52 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::check::check;
+use super::folder::StateFile;
 use super::rule::Rule;
 use super::schema::{document_schema, envelope};
 use super::tree::{Flaw, Node};
 use super::{Finding, KindSchema, Manifest, Metadata, Policy, Problem, Resource, Source};
-use crate::ids::ResourceId;
+use crate::ids::{ResourceId, hex};
 
-/// Reads all state files below a folder: its manifests, in the order of files and lines, or all that is wrong.
-pub fn read(folder: &Path, kinds: &[KindSchema]) -> Result<Vec<Manifest>, Vec<Finding>> {
+/// What a folder of state files declares.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// In the order of files and lines.
+    pub manifests: Vec<Manifest>,
+    /// The hash of all state files, names and bytes: the same files have the same one, wherever the folder lies.
+    pub hash: String,
+}
+
+/// Reads all state files below a folder, or says all that is wrong.
+pub fn read(folder: &Path, kinds: &[KindSchema]) -> Result<Declared, Vec<Finding>> {
     let mut loader = Loader::new(kinds);
-    for file in super::folder::files(folder) {
+    let files = super::folder::files(folder);
+    let hash = hash(folder, &files);
+    for file in files {
         match file.text {
             Ok(text) => loader.add(&file.name, &text),
             Err(flaw) => loader.refuse(&file.name, flaw),
         }
     }
-    loader.finish()
+    let manifests = loader.finish()?;
+    Ok(Declared { manifests, hash })
+}
+
+fn hash(folder: &Path, files: &[StateFile]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        let name = Path::new(&file.name);
+        let name = name.strip_prefix(folder).unwrap_or(name);
+        let text = file.text.as_deref().unwrap_or_default();
+        for part in [name.to_string_lossy().as_bytes(), text.as_bytes()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hex(&hash.finalize())
 }
 
 /// Reads one file that is at hand as text, as [`read`] would.

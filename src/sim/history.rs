@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::ids::{ImageId, InstanceId, RegionId};
+use crate::ids::{ImageId, InstanceId, LaunchTemplateId, RegionId};
 use crate::sim::object::{Image, ImageStatus, Instance, InstanceStatus, Snapshot};
 
 /// One request that a client made.
@@ -61,10 +61,11 @@ pub enum What {
         from: String,
         to: String,
     },
-    /// An image is gone; the instances that still used it.
+    /// An image is gone; the instances that still used it, and the launch templates that still named it.
     ImageDeleted {
         image: Box<Image>,
         used_by: Vec<InstanceId>,
+        named_by: Vec<LaunchTemplateId>,
     },
     /// An instance was made.
     InstanceCreated(Box<Instance>),

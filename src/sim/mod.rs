@@ -1,6 +1,8 @@
 //! A simulated cloud: state and a seed behind the wire formats of the real services; no IO, and time is an argument.
 //!
 //! - `aliyun`: Alibaba Cloud ECS and STS.
+//! - `identity`: where keys can be had beside STS.
+//! - `principal`: who may become whom.
 //! - `object`: what exists there.
 //! - `shelf`: objects together with all that they ever were, for listings that lag.
 //! - `history`: what happened and what was asked, for oracles.
@@ -15,7 +17,9 @@
 mod admin;
 pub mod aliyun;
 pub mod history;
+pub mod identity;
 pub mod object;
+pub mod principal;
 pub mod scenario;
 pub mod server;
 mod shelf;
@@ -30,9 +34,10 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::sim::aliyun::Cloud;
 use crate::sim::history::{Call, Event};
+use crate::sim::identity::Guest;
 use crate::sim::object::{Image, Instance, Snapshot};
 use crate::sim::scenario::Scenario;
-use crate::sim::trouble::{TroubleKind, Troubles};
+use crate::sim::trouble::{Trouble, TroubleKind, Troubles};
 
 /// An HTTP request as it arrived.
 #[derive(Clone, Debug)]
@@ -121,6 +126,7 @@ pub struct CallName {
 pub struct World {
     scenario: Scenario,
     cloud: Cloud,
+    guest: Guest,
     troubles: Troubles,
     calls: Vec<Call>,
     announced: u64,
@@ -131,6 +137,7 @@ impl World {
     pub fn from_scenario(scenario: &Scenario) -> Self {
         Self {
             cloud: Cloud::new(scenario),
+            guest: Guest::default(),
             troubles: Troubles::new(scenario.troubles.clone()),
             calls: Vec::new(),
             announced: 0,
@@ -150,7 +157,8 @@ impl World {
     /// Gives a call its number and name; nothing happens yet.
     pub fn announce(&mut self, request: &Request) -> CallName {
         self.announced += 1;
-        let (service, action, object) = aliyun::name_of(request);
+        let named = identity::name_of(request);
+        let (service, action, object) = named.unwrap_or_else(|| aliyun::name_of(request));
         CallName {
             n: self.announced,
             service,
@@ -163,17 +171,32 @@ impl World {
     pub fn perform(&mut self, name: &CallName, request: &Request, moment: Moment) -> Answer {
         self.cloud.settle(moment.now);
         let answer = match self.troubles.strike(name) {
-            None => self.cloud.answer(request, name, moment, None),
+            None => self.answer(request, name, moment, None),
             Some(trouble) if trouble.fault == TroubleKind::DropBefore => trouble::cut(),
             Some(trouble) if trouble.fault == TroubleKind::Status => {
-                self.cloud.fail(request, name, &trouble)
+                if identity::name_of(request).is_some() {
+                    identity::fail(&trouble)
+                } else {
+                    self.cloud.fail(request, name, &trouble)
+                }
             }
-            Some(trouble) => {
-                trouble.spoil(self.cloud.answer(request, name, moment, Some(&trouble)))
-            }
+            Some(trouble) => trouble.spoil(self.answer(request, name, moment, Some(&trouble))),
         };
         self.log(name, request, moment.now, &answer);
         answer.dated(moment.now)
+    }
+
+    fn answer(
+        &mut self,
+        request: &Request,
+        name: &CallName,
+        moment: Moment,
+        trouble: Option<&Trouble>,
+    ) -> Answer {
+        if identity::name_of(request).is_some() {
+            return identity::answer(&mut self.cloud, &mut self.guest, request, moment.now);
+        }
+        self.cloud.answer(request, name, moment, trouble)
     }
 
     /// Carries out one request of the admin interface.
@@ -229,7 +252,7 @@ impl World {
             service: name.service,
             action: name.action.clone(),
             object: name.object.clone(),
-            write: aliyun::is_write(request, &name.action),
+            write: identity::name_of(request).is_none() && aliyun::is_write(request, &name.action),
             status: if is_cut { 0 } else { answer.status },
             code: aliyun::code_of(answer),
         });
@@ -237,19 +260,44 @@ impl World {
 }
 
 /// The variables that point a client at a world which answers at `base`, as in `http://127.0.0.1:8080`.
+///
+/// They hold the first key. A world without keys has a job of GitHub instead, or a credentials URI, or else the role of
+/// the instance.
 pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::from([
-        ("ALIYUN_ECS_ENDPOINT".to_owned(), base.to_owned()),
-        ("ALIYUN_STS_ENDPOINT".to_owned(), base.to_owned()),
-        ("NO_PROXY".to_owned(), "127.0.0.1,localhost".to_owned()),
-    ]);
-    if let Some(key) = world.scenario.keys.first() {
-        let mut put = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
-        put("ALIBABA_CLOUD_ACCESS_KEY_ID", &key.id);
-        put("ALIBABA_CLOUD_ACCESS_KEY_SECRET", &key.secret);
-        if let Some(token) = &key.token {
-            put("ALIBABA_CLOUD_SECURITY_TOKEN", token);
+    let scenario = &world.scenario;
+    let mut variables = BTreeMap::new();
+    let mut put = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
+    for service in ["ECS", "STS", "METADATA"] {
+        put(&format!("ALIYUN_{service}_ENDPOINT"), base);
+    }
+    put("NO_PROXY", "127.0.0.1,localhost");
+    if let Some(job) = &scenario.job {
+        let url = identity::token_request_url(base);
+        put("ACTIONS_ID_TOKEN_REQUEST_URL", &url);
+        put("ACTIONS_ID_TOKEN_REQUEST_TOKEN", &job.request_token);
+    }
+    if scenario.credentials_uri.is_some() {
+        let url = identity::credentials_uri(base);
+        put("ALIBABA_CLOUD_CREDENTIALS_URI", &url);
+    }
+    let mut by_token = scenario.roles.iter().filter(|_| scenario.job.is_some());
+    let trusting = by_token.find_map(|it| Some((it, it.tokens.as_ref()?)));
+    let start = format!("acs:ram::{}", scenario.account);
+    match (scenario.keys.first(), trusting) {
+        (Some(key), _) => {
+            put("ALIBABA_CLOUD_ACCESS_KEY_ID", &key.id);
+            put("ALIBABA_CLOUD_ACCESS_KEY_SECRET", &key.secret);
+            if let Some(token) = &key.token {
+                put("ALIBABA_CLOUD_SECURITY_TOKEN", token);
+            }
         }
+        (None, Some((role, trust))) => {
+            let arn = format!("{start}:role/{}", role.name);
+            put("ALIBABA_CLOUD_ROLE_ARN", &arn);
+            let arn = format!("{start}:oidc-provider/{}", trust.provider);
+            put("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", &arn);
+        }
+        (None, None) => {}
     }
     variables
 }

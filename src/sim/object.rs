@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
-use crate::ids::{ImageId, InstanceId, RegionId, SnapshotId};
+use crate::ids::{ImageId, InstanceId, LaunchTemplateId, RegionId, SnapshotId};
 use crate::sim::history::Removal;
 use crate::sim::shelf::Object;
 
@@ -164,6 +164,35 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What instances can be launched from by its name alone (ECS API reference, `DescribeLaunchTemplates`).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct LaunchTemplate {
+    #[serde(default)]
+    pub region_id: Option<RegionId>,
+    pub launch_template_id: LaunchTemplateId,
+    pub launch_template_name: String,
+    #[serde(default = "long_ago")]
+    pub create_time: Timestamp,
+    /// At least one; the last one is the newest, and the default.
+    pub versions: Vec<LaunchTemplateVersion>,
+    #[serde(default, deserialize_with = "tags")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One version of a launch template (ECS API reference, `DescribeLaunchTemplateVersions`).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct LaunchTemplateVersion {
+    pub version_number: u64,
+    /// An id or a family; empty: the template leaves it to the launch.
+    #[serde(default)]
+    pub image_id: String,
+    /// What its data disks are made from.
+    #[serde(default)]
+    pub snapshot_ids: Vec<SnapshotId>,
+}
+
 /// What time will do to an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ImageChange {
@@ -228,6 +257,20 @@ impl Object for Instance {
     }
 }
 
+impl Object for LaunchTemplate {
+    fn id(&self) -> &str {
+        self.launch_template_id.as_str()
+    }
+
+    fn created(&self) -> Timestamp {
+        self.create_time
+    }
+
+    fn tags(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+}
+
 impl Object for Snapshot {
     fn id(&self) -> &str {
         self.snapshot_id.as_str()
@@ -285,6 +328,10 @@ fn mappings<'de, D: Deserializer<'de>>(
         disk_device_mapping: Vec<DiskDeviceMapping>,
     }
     Ok(Written::deserialize(deserializer)?.disk_device_mapping)
+}
+
+fn long_ago() -> Timestamp {
+    Timestamp::EPOCH
 }
 
 fn yes() -> bool {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
-use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
+use crate::sim::principal::{IdentityProvider, Job, Metadata, Role};
 use crate::sim::trouble::Trouble;
 
 /// A scenario; everything that is left out is as in the smallest world: one region, one key, no objects, no faults.
@@ -24,6 +25,16 @@ pub struct Scenario {
     pub arn: Option<String>,
     /// The keys that the world accepts.
     pub keys: Vec<Key>,
+    /// The roles of the account.
+    pub roles: Vec<Role>,
+    /// The identity providers that it trusts.
+    pub identity_providers: Vec<IdentityProvider>,
+    /// The job of GitHub Actions that clients run in; left out: none that may ask for tokens.
+    pub job: Option<Job>,
+    /// The metadata service of the instance that clients run on.
+    pub metadata: Metadata,
+    /// The role whose keys the credentials URI gives; left out: there is none.
+    pub credentials_uri: Option<String>,
     /// The regions that exist.
     pub regions: Vec<RegionId>,
     /// How the services behave where the documentation leaves it open.
@@ -51,6 +62,9 @@ pub struct Key {
     /// Actions that the principal has no permission for.
     #[serde(default)]
     pub denied: BTreeSet<String>,
+    /// Who it is; left out: the world's `arn`.
+    #[serde(default)]
+    pub arn: Option<String>,
 }
 
 /// How the services behave where the documentation leaves it open.
@@ -137,6 +151,7 @@ pub struct Objects {
     pub images: Vec<Image>,
     pub instances: Vec<Instance>,
     pub snapshots: Vec<Snapshot>,
+    pub launch_templates: Vec<LaunchTemplate>,
 }
 
 impl Default for Scenario {
@@ -152,7 +167,13 @@ impl Default for Scenario {
                 token: None,
                 expires: None,
                 denied: BTreeSet::new(),
+                arn: None,
             }],
+            roles: Vec::new(),
+            identity_providers: Vec::new(),
+            job: None,
+            metadata: Metadata::default(),
+            credentials_uri: None,
             regions: vec![RegionId::new("cn-hangzhou")],
             settings: Settings::default(),
             times: Times::default(),
@@ -203,11 +224,33 @@ impl Scenario {
         if number.is_empty() || !number.bytes().all(|it| it.is_ascii_digit()) {
             return Err(format!("account is {number:?}, it must be digits"));
         }
-        if scenario.regions.is_empty() || scenario.keys.is_empty() {
-            return Err("regions and keys must not be empty".to_owned());
+        if scenario.regions.is_empty() {
+            return Err("regions must not be empty".to_owned());
         }
+        if scenario.keys.is_empty() && scenario.roles.is_empty() {
+            return Err("keys and roles must not both be empty".to_owned());
+        }
+        scenario.check_names()?;
         scenario.check(&scenario.objects)?;
         Ok(scenario)
+    }
+
+    /// Whatever names a role or an identity provider must name one that is there.
+    fn check_names(&self) -> Result<(), String> {
+        let roles = [&self.metadata.role, &self.credentials_uri];
+        for name in roles.into_iter().flatten() {
+            if !self.roles.iter().any(|it| it.name == *name) {
+                return Err(format!("{name} is not among the roles"));
+            }
+        }
+        for trust in self.roles.iter().filter_map(|it| it.tokens.as_ref()) {
+            let providers = &self.identity_providers;
+            if !providers.iter().any(|it| it.name == trust.provider) {
+                let name = &trust.provider;
+                return Err(format!("{name} is not among the identityProviders"));
+            }
+        }
+        Ok(())
     }
 
     /// Says the first thing that is wrong with objects that are to exist in this world.
@@ -224,8 +267,17 @@ impl Scenario {
             .snapshots
             .iter()
             .map(|it| (it.snapshot_id.as_str(), &it.region_id));
+        let templates = objects
+            .launch_templates
+            .iter()
+            .map(|it| (it.launch_template_id.as_str(), &it.region_id));
+        let is_empty = |it: &&LaunchTemplate| it.versions.is_empty();
+        if let Some(template) = objects.launch_templates.iter().find(is_empty) {
+            return Err(format!("{} has no version", template.launch_template_id));
+        }
         let mut seen = BTreeSet::new();
-        for (id, region) in images.chain(instances).chain(snapshots) {
+        let all = images.chain(instances).chain(snapshots).chain(templates);
+        for (id, region) in all {
             if !seen.insert(id) {
                 return Err(format!("{id} is there twice"));
             }

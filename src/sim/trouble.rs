@@ -53,6 +53,9 @@ pub struct Trouble {
     /// How many to strike in a row.
     #[serde(default = "one")]
     pub times: u64,
+    /// Strikes again each time that so many more have matched; 0: never.
+    #[serde(default)]
+    pub every: u64,
     /// What happens.
     pub fault: TroubleKind,
     /// For `status` and `garbage`.
@@ -80,6 +83,15 @@ impl Trouble {
         fits(&self.service, name.service)
             && fits(&self.action, &name.action)
             && (self.object.is_none() || self.object == name.object)
+    }
+
+    /// Whether the call that matched as number `seen` is one to strike.
+    fn strikes(&self, seen: u64) -> bool {
+        let Some(after) = seen.checked_sub(self.nth) else {
+            return false;
+        };
+        let after = after.checked_rem(self.every).unwrap_or(after);
+        after < self.times
     }
 
     /// What the client gets of an answer after the call had its effect.
@@ -132,8 +144,7 @@ impl Troubles {
                 continue;
             }
             *seen += 1;
-            let ends = trouble.nth.saturating_add(trouble.times);
-            if struck.is_none() && (trouble.nth..ends).contains(seen) {
+            if struck.is_none() && trouble.strikes(*seen) {
                 struck = Some(trouble.clone());
             }
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 /// Writes a file as a whole: a temporary file in the same folder, synced, renamed over it, and the folder synced.
 /// After an error or a crash the old file is there, and perhaps a temporary one that the next write replaces.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = folder.join(format!(".{name}.new"));
     let mut file = File::create(&temporary)?;
@@ -24,5 +24,13 @@ pub fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
     }
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder(path))?.sync_all()
+}
+
+/// The folder that a file is in; a mere name is in the one we are in.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
 }

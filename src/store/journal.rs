@@ -29,9 +29,10 @@ pub struct Intent {
 }
 
 /// The intents of a status directory, a file each.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Journal {
-    folder: PathBuf,
+    /// None: nothing is written.
+    folder: Option<PathBuf>,
     open: BTreeMap<Token, Intent>,
 }
 
@@ -53,7 +54,22 @@ impl Journal {
                 Some(_) | None => atomic::remove(&path)?,
             }
         }
-        Ok(Self { folder, open })
+        Ok(Self {
+            folder: Some(folder),
+            open,
+        })
+    }
+
+    /// Reads what is open, for who changes nothing. What cannot be read is left out.
+    pub fn look_at(status: &Path) -> Self {
+        let entries = fs::read_dir(status.join("intents")).into_iter().flatten();
+        let intent = |entry: io::Result<fs::DirEntry>| {
+            let bytes = fs::read(entry.ok()?.path()).ok()?;
+            let intent = serde_json::from_slice::<Intent>(&bytes).ok()?;
+            Some((intent.token.clone(), intent))
+        };
+        let open = entries.filter_map(intent).collect();
+        Self { folder: None, open }
     }
 
     /// The intents that are open.
@@ -87,8 +103,11 @@ impl Journal {
     }
 
     fn write(&self, intent: &Intent) -> io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
         let content = serde_json::to_vec(intent).expect("an intent is made of JSON's types");
-        atomic::write(&file(&self.folder, &intent.token), &content)
+        atomic::write(&file(folder, &intent.token), &content)
     }
 
     /// Closes the intents that the fresh plan of their resource no longer has: the world shows that they are done, or
@@ -98,8 +117,10 @@ impl Journal {
             let planned = planned.get(&it.resource);
             planned.is_some_and(|planned| !planned.contains(&it.token))
         };
-        for intent in self.open.values().filter(|it| is_over(it)) {
-            atomic::remove(&file(&self.folder, &intent.token))?;
+        if let Some(folder) = &self.folder {
+            for intent in self.open.values().filter(|it| is_over(it)) {
+                atomic::remove(&file(folder, &intent.token))?;
+            }
         }
         self.open.retain(|_, it| !is_over(it));
         Ok(())

@@ -3,13 +3,18 @@
 use super::{Place, reconcile};
 
 #[test]
-fn nothing_to_do_is_said_with_what_could_be_done() {
-    let run = reconcile(&[]).exits(64);
+fn a_command_line_that_cannot_be_meant_is_refused() {
+    // Its time jumps: nobody could ever stop it.
+    let run = reconcile(&["--simulate"]).exits(64);
     assert!(
-        run.stderr.contains("reconcile --once") && run.stderr.contains("reconcile plan"),
+        run.stderr.contains("--simulate --for 26h") && run.stderr.contains("reconcile simulate"),
         "{}",
         run.stderr
     );
+    reconcile(&["--once", "--for", "2h"]).exits(64);
+    reconcile(&["--for", "2h", "--simulate", "--interval", "0s"]).exits(64);
+    reconcile(&["plan", "--for", "2h"]).exits(64);
+    reconcile(&["plan", "--selector", "team"]).exits(64);
     reconcile(&["--wait", "2h"]).exits(64);
     reconcile(&["--once", "--wait", "soon"]).exits(64);
     reconcile(&["--once", "plan"]).exits(64);

@@ -12,9 +12,18 @@ fn without_credentials_it_says_what_it_looked_for_and_exits_with_78() {
         said.contains("ALIBABA_CLOUD_ACCESS_KEY_ID") && said.contains(".aliyun/config.json"),
         "{said}"
     );
-    let run = place
-        .run(&["image-id", "x", "--region", "cn-hangzhou"])
-        .exits(78);
+    // Nobody listens there.
+    let mut command = place.command(&["image-id", "x", "--region", "cn-hangzhou"]);
+    command
+        .env_remove("ALIBABA_CLOUD_ECS_METADATA_DISABLED")
+        .env("ALIYUN_METADATA_ENDPOINT", "http://127.0.0.1:1");
+    let run = super::finish(&mut command).exits(78);
+    assert!(
+        run.stderr
+            .contains("asked the metadata service: no answer from 127.0.0.1:1"),
+        "{}",
+        run.stderr
+    );
     assert!(
         run.stderr.contains("ALIBABA_CLOUD_ACCESS_KEY_ID"),
         "{}",

@@ -200,7 +200,7 @@ spec: {{regionRef: home, namePrefix: {prefix}, architectures: [{arch}], retentio
             {
                 name.clone_from(to);
             }
-            if let What::ImageDeleted { image, used_by } = &event.what {
+            if let What::ImageDeleted { image, used_by, .. } = &event.what {
                 let is_garbage = self.intended("garbage").contains(image.image_id.as_str());
                 let serves = name == self.named("latest");
                 assert!(serves || is_garbage, "{}: {event:?}", self.name);

@@ -72,12 +72,14 @@ fn a_region_that_does_not_exist_is_said_to_be_one() {
 
 /// An action without permission; the exit code; the sorts of objects that are deleted all the same; whether anything
 /// is written.
-const DENIED: [(&str, i32, &str, bool); 10] = [
+const DENIED: [(&str, i32, &str, bool); 11] = [
     ("GetCallerIdentity", 77, "", false),
     // Its listings are empty instead of refused, so nothing is known of who uses what.
     ("DescribeInstances", 1, "", true),
     ("DescribeImages", 1, "i", true),
     ("DescribeSnapshots", 1, "i", true),
+    // Nothing says that no template names the images.
+    ("DescribeLaunchTemplates", 1, "i", true),
     // No instance goes before it is marked, no image before it is owned.
     ("TagResources", 1, "", true),
     ("UntagResources", 1, "i", true),

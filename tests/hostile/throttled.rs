@@ -1,7 +1,12 @@
 //! Too many requests: each call refused once and three times, and an account that allows only a few a minute.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
+use reconcile::ids::{ImageId, RegionId};
+use reconcile::providers::aliyun::Place;
+use reconcile::report::Style;
 use reconcile::sim::scenario::Throttling;
 use serde_json::json;
 
@@ -10,6 +15,7 @@ use super::told::tell;
 use super::{demo, place, with_each};
 use crate::proofs::cases::all;
 use crate::proofs::figure;
+use crate::proofs::lab::Lab;
 
 #[test]
 fn every_call_that_is_throttled_once_or_three_times_is_made_later() {
@@ -73,4 +79,113 @@ fn an_account_that_is_always_throttled_is_given_up_without_a_change() {
         assert_eq!(told.report["complete"], false);
         assert_eq!(told.report["calls"]["writes"], 0);
     }
+}
+
+fn hangzhou() -> Place {
+    Place {
+        region: RegionId::new("cn-hangzhou"),
+        endpoint: None,
+    }
+}
+
+/// Sends so many calls of one action, eight at a time.
+async fn send(lab: &Lab, calls: usize) {
+    let clients = lab.clients(1);
+    let (place, image) = (hangzhou(), ImageId::new("m-none"));
+    let look = |_| clients.aliyun.image(&place, &image);
+    let looks = stream::iter((0..calls).map(look)).buffer_unordered(8);
+    looks
+        .for_each(|it| async move { assert_eq!(it, Ok(None)) })
+        .await;
+}
+
+#[test]
+fn calls_are_made_as_fast_as_the_account_allows_and_few_are_refused() {
+    const MINUTES: usize = 100;
+    for (per_minute, status) in [(3, 400), (3, 429), (20, 400), (20, 429)] {
+        let mut case = demo();
+        case.scenario.settings.throttling = Some(Throttling { per_minute, status });
+        let calls = MINUTES * usize::try_from(per_minute).expect("a small number");
+        Lab::new(&case).block_on(async |lab| {
+            let begun = lab.now();
+            send(lab, calls).await;
+            let took = lab.now().since(begun).as_secs();
+            let refused =
+                lab.with_world(|it| it.calls().iter().filter(|it| it.status != 200).count());
+            let fewest = (MINUTES as u64 - 1) * 60;
+            let said = format!("{refused} ÷ {calls}, {took} s ÷ {fewest} s");
+            let name =
+                format!("refused calls, time ÷ least possible at {per_minute} a minute ({status})");
+            figure(&name, &said);
+            assert!(refused * 100 <= calls * 8, "{said}");
+            assert!(took * 100 <= fewest * 108, "{said}");
+        });
+    }
+}
+
+#[test]
+fn one_refusal_holds_back_all_calls_of_its_kind_and_no_other() {
+    Lab::new(&demo()).block_on(async |lab| {
+        lab.trouble(
+            &json!([{"action": "DescribeImages", "fault": "status", "status": 429, "seconds": 40}]),
+        );
+        let (clients, place, begun) = (lab.clients(1), hangzhou(), lab.now());
+        let at = async |name: &str| {
+            let listed = clients.aliyun.images_named(&place, name).await;
+            listed.expect("a list");
+            lab.now().since(begun).as_secs()
+        };
+        let late = async {
+            lab.wait(Duration::from_secs(10)).await;
+            at("late").await
+        };
+        let other = async {
+            lab.wait(Duration::from_secs(10)).await;
+            clients.aliyun.snapshots(&place).await.expect("a list");
+            lab.now().since(begun).as_secs()
+        };
+        let (first, late, other) = tokio::join!(at("first"), late, other);
+        assert!(
+            first.min(late) == 40 && other == 10,
+            "{first} {late} {other}"
+        );
+        // The one that was refused, and nobody before it was time.
+        let refused = lab.with_world(|it| it.calls().iter().filter(|it| it.status == 429).count());
+        assert_eq!(refused, 1);
+        let waits = clients.waits();
+        let reasons: Vec<&str> = waits.reasons.keys().map(String::as_str).collect();
+        assert_eq!(reasons, ["throttling (ecs DescribeImages cn-hangzhou)"]);
+    });
+}
+
+#[test]
+fn speed_comes_back_within_minutes_after_a_single_refusal() {
+    Lab::new(&demo()).block_on(async |lab| {
+        lab.trouble(&json!([{"fault": "status", "status": 400, "code": "Throttling.User"}]));
+        let begun = lab.now();
+        send(lab, 1000).await;
+        let took = lab.now().since(begun);
+        assert!(took < Duration::from_secs(15 * 60), "{took:?}");
+    });
+}
+
+#[test]
+fn an_hour_of_throttling_is_waited_out_and_told() {
+    Lab::new(&demo()).block_on(async |lab| {
+        let throttled = json!([{"fault": "status", "status": 400, "code": "Throttling.User", "times": 1_000_000}]);
+        lab.trouble(&throttled);
+        let hour = async {
+            lab.wait(Duration::from_secs(3600)).await;
+            lab.trouble(&json!([]));
+        };
+        let (report, ()) = tokio::join!(lab.converge(1), hour);
+        assert!(report.is_converged(), "{}", report.to_json());
+        let refused = lab.with_world(|it| it.calls().iter().filter(|it| it.status == 400).count());
+        assert!(refused < 70, "{refused} calls for nothing");
+        let waited = report.calls.waits.total.as_secs();
+        assert!((30 * 60..2 * 3600).contains(&waited), "{waited}");
+        let said = report.closing_text(Style::Plain);
+        let words = " s for throttling (sts GetCallerIdentity)\n";
+        assert!(said.contains(words), "{said}");
+    });
 }

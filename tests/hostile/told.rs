@@ -107,8 +107,13 @@ impl Told {
             assert!(line.starts_with(action.as_str()), "{line}\n{action}");
         }
         assert_eq!(lines(|it| it.starts_with("? ")), unknown);
+        let waits = self.report["calls"]["waitedFor"].as_object();
+        let waits = waits.expect("waits are a map").iter();
+        let waits: Vec<String> = waits
+            .map(|(reason, seconds)| format!("  waited {seconds} s for {reason}"))
+            .collect();
         let indented = lines(|it| it.starts_with("  ") && !it.starts_with("   "));
-        assert_eq!(indented, [unmanaged, remarks].concat());
+        assert_eq!(indented, [unmanaged, remarks, waits].concat());
         for words in self.list("actions").iter().flat_map(error_words) {
             assert!(text.contains(&words), "no {words} in\n{text}");
         }

@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use reconcile::clock::{Clock, Timestamp, VirtualClock};
-use reconcile::engine::{self, Extent, Flags, Inventory, Run, State, load};
+use reconcile::engine::{self, Extent, Flags, Inventory, Run, Selection, State, load};
+use reconcile::kind::Registration;
 use reconcile::kinds::KINDS;
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
@@ -101,7 +102,12 @@ impl Lab {
     }
 
     pub(crate) fn of(state: &Path, scenario: &Scenario) -> Self {
-        let inventory = load(state, KINDS).unwrap_or_else(|findings| panic!("{findings:#?}"));
+        Self::knowing(KINDS, state, scenario)
+    }
+
+    /// A lab whose reconciler knows these kinds.
+    pub(crate) fn knowing(kinds: &[Registration], state: &Path, scenario: &Scenario) -> Self {
+        let inventory = load(state, kinds).unwrap_or_else(|findings| panic!("{findings:#?}"));
         Self {
             inventory,
             gate: None,
@@ -269,7 +275,10 @@ impl Lab {
             inventory: &self.inventory,
             clients: &clients,
             clock: clock.as_ref(),
+            selection: Selection::all(&self.inventory),
             flags: Flags::default(),
+            allowed: None,
+            standing: None,
             stop: stopped,
         };
         let ended = engine::run(&run, &mut state, extent, &mut |_, _| {}).await;
@@ -286,7 +295,10 @@ impl Lab {
             inventory: &self.inventory,
             clients: &clients,
             clock: clock.as_ref(),
+            selection: Selection::all(&self.inventory),
             flags: Flags::default(),
+            allowed: None,
+            standing: None,
             stop: stopped,
         };
         let mut state = State::unkept(Record::default());

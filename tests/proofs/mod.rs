@@ -3,6 +3,7 @@
 //! Every folder of `tests/cases` is a case: `world.yaml` says what exists, `state/` what is declared. A kind joins
 //! the proofs by adding one.
 
+mod bound;
 pub(crate) mod cases;
 mod crash;
 pub(crate) mod lab;

@@ -60,8 +60,13 @@ pub(crate) fn check(case: &Case, lab: &Lab) {
     for event in &history {
         let what = || format!("{}: {event:?}", case.name);
         match &event.what {
-            What::ImageDeleted { image, used_by } => {
+            What::ImageDeleted {
+                image,
+                used_by,
+                named_by,
+            } => {
                 assert!(used_by.is_empty(), "I1, deleted in use: {}", what());
+                assert!(named_by.is_empty(), "I1, a template names it: {}", what());
                 check_deletion(&declared, &images, image, &what());
                 images.remove(image.image_id.as_str());
             }

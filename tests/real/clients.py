@@ -15,6 +15,7 @@ warnings.filterwarnings("ignore")
 
 ECS_VERSION = "2014-05-26"
 STS_VERSION = "2015-04-01"
+STS_ACTIONS = {"AssumeRole", "GetCallerIdentity"}
 
 
 class Refused(Exception):
@@ -57,7 +58,7 @@ class Tea:
     def call(self, action, parameters):
         from alibabacloud_tea_util.models import RuntimeOptions
 
-        service = "sts" if action == "GetCallerIdentity" else "ecs"
+        service = "sts" if action in STS_ACTIONS else "ecs"
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
         method = getattr(self.clients[service], f"{snake}_with_options")
         arguments = [RuntimeOptions(autoretry=False)]
@@ -95,11 +96,13 @@ class Core:
             raise Refused(error.get_http_status(), code, error.get_error_msg()) from error
 
     def request(self, action, parameters):
-        if action == "GetCallerIdentity":
+        if action in STS_ACTIONS:
             from aliyunsdkcore.request import CommonRequest
 
             request = CommonRequest(domain=self.endpoint, version=STS_VERSION, action_name=action)
             request.set_protocol_type("http")
+            for name, value in parameters.items():
+                request.add_query_param(name, value)
             return request
         module = importlib.import_module(f"aliyunsdkecs.request.v20140526.{action}Request")
         request = getattr(module, f"{action}Request")()

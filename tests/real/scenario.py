@@ -97,6 +97,9 @@ class Run:
 def reading(run):
     identity = run.call("GetCallerIdentity")
     run.note("caller", [identity["AccountId"], identity["IdentityType"]])
+    role = {"RoleArn": f"acs:ram::{identity['AccountId']}:role/none", "RoleSessionName": "sdk"}
+    run.note("no such role", run.refused("AssumeRole", role))
+    run.note("a wrong name of a session", run.refused("AssumeRole", role, RoleSessionName="a b"))
     run.note("regions", run.names_of(run.call("DescribeRegions"), "Regions", "Region", "RegionId"))
     types = run.call("DescribeInstanceTypes", CpuArchitecture="ARM", MaximumCpuCoreCount=4)
     run.note("small ARM types", run.names_of(types, "InstanceTypes", "InstanceType", "InstanceTypeId"))

@@ -216,7 +216,7 @@ fn an_image_in_use_is_deleted_only_by_force() {
     bench.ok("DeleteImage", &[("ImageId", "m-one"), ("Force", "true")]);
     let mut used = Vec::new();
     for event in bench.world.history() {
-        if let What::ImageDeleted { image, used_by } = &event.what {
+        if let What::ImageDeleted { image, used_by, .. } = &event.what {
             used.push((image.image_name.clone(), used_by.len()));
         }
     }

@@ -1,9 +1,12 @@
 //! The simulator, driven by small signed requests.
 
+mod guest;
 mod images;
 mod instances;
 mod launch;
+mod launch_templates;
 mod listing;
+mod roles;
 mod scenario;
 mod server;
 mod signature;
@@ -53,10 +56,9 @@ impl Bench {
         parameters: &[(&str, &str)],
     ) -> BTreeMap<String, String> {
         self.nonces += 1;
-        let version = if action == "GetCallerIdentity" {
-            "2015-04-01"
-        } else {
-            "2014-05-26"
+        let version = match action {
+            "GetCallerIdentity" | "AssumeRole" => "2015-04-01",
+            _ => "2014-05-26",
         };
         let nonce = self.nonces.to_string();
         let time = self.now.to_string();

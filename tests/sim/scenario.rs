@@ -218,9 +218,45 @@ fn the_environment_points_a_client_at_the_world() {
             "ALIBABA_CLOUD_ACCESS_KEY_ID",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
             "ALIYUN_ECS_ENDPOINT",
+            "ALIYUN_METADATA_ENDPOINT",
             "ALIYUN_STS_ENDPOINT",
             "NO_PROXY",
         ]
     );
     assert_eq!(environment["ALIYUN_STS_ENDPOINT"], "http://127.0.0.1:8080");
+}
+
+#[test]
+fn a_world_without_keys_points_a_client_at_its_other_ways() {
+    let role = json!({"name": "ci", "tokens": {"provider": "x", "audience": "a", "subject": "s"}});
+    let scenario = json!({
+        "keys": [], "roles": [role], "credentialsUri": "ci",
+        "identityProviders": [{"name": "x", "issuer": "i", "audiences": ["a"]}],
+        "job": {"requestToken": "t", "subject": "s"},
+    });
+    let scenario = Scenario::from_value(scenario).expect("a scenario");
+    let world = World::from_scenario(&scenario);
+    let environment = environment("http://127.0.0.1:8080", &world);
+    for (name, value) in [
+        (
+            "ACTIONS_ID_TOKEN_REQUEST_URL",
+            "http://127.0.0.1:8080/github/_oidc?api-version=2.0",
+        ),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "t"),
+        (
+            "ALIBABA_CLOUD_ROLE_ARN",
+            "acs:ram::1000000000000001:role/ci",
+        ),
+        (
+            "ALIBABA_CLOUD_OIDC_PROVIDER_ARN",
+            "acs:ram::1000000000000001:oidc-provider/x",
+        ),
+        (
+            "ALIBABA_CLOUD_CREDENTIALS_URI",
+            "http://127.0.0.1:8080/credentials",
+        ),
+    ] {
+        assert_eq!(environment[name], value);
+    }
+    assert!(!environment.contains_key("ALIBABA_CLOUD_ACCESS_KEY_ID"));
 }

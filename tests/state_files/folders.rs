@@ -26,7 +26,11 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
 fn outcome(folder: &Path) -> String {
     let start = Instant::now();
     let lines: Vec<String> = match read(folder, &KINDS) {
-        Ok(manifests) => manifests.iter().map(|it| it.id.to_string()).collect(),
+        Ok(declared) => declared
+            .manifests
+            .iter()
+            .map(|it| it.id.to_string())
+            .collect(),
         Err(findings) => findings.iter().map(ToString::to_string).collect(),
     };
     assert!(

@@ -22,6 +22,7 @@ mod memory;
 mod refusal;
 mod sending;
 mod signature;
+mod templates;
 
 pub(crate) const KEY: &str = "testid";
 pub(crate) const SECRET: &str = "testsecret";

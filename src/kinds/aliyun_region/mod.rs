@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::kind::{Context, Kind, Need, Outputs};
-use crate::plan::Plan;
+use crate::plan::{Because, Plan};
 use crate::resource::{Problem, Resource};
 
 pub use spec::{Home, Spec};
@@ -50,5 +50,9 @@ impl Kind for AliyunRegion {
 
     fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
         plan::plan(resource, seen)
+    }
+
+    fn why(_: &Resource<Spec>, _: &seen::Seen, _: &str, _: Timestamp) -> Option<Because> {
+        None
     }
 }

@@ -7,6 +7,7 @@ mod seen;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use crate::fault::Fault;
 use crate::ids::ResourceId;
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::aliyun_region::AliyunRegion;
-use crate::plan::Plan;
+use crate::plan::{Because, Plan};
 use crate::resource::{Problem, Resource};
 
 pub use spec::{Purchase, Spec};
@@ -59,5 +60,14 @@ impl Kind for InstancePolicy {
 
     fn plan(resource: &Resource<Spec>, seen: &seen::Seen, now: Timestamp) -> Plan<op::Op> {
         plan::plan(resource, seen, now)
+    }
+
+    fn why(
+        resource: &Resource<Spec>,
+        seen: &seen::Seen,
+        object: &str,
+        now: Timestamp,
+    ) -> Option<Because> {
+        why::why(resource, seen, object, now)
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Pl
     let plan = &mut draft.plan;
     plan.listings.insert(
         format!("ecs {} instances", seen.home.place),
-        pages(seen.listed),
+        pages(seen.listed, 100),
     );
     if seen.proven.is_some() {
         plan.listings

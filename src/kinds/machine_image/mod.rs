@@ -6,8 +6,10 @@ mod plan;
 mod retention;
 mod seen;
 mod spec;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +18,7 @@ use crate::fault::Fault;
 use crate::ids::{ImageId, ResourceId};
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::aliyun_region::AliyunRegion;
-use crate::plan::Plan;
+use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
 use crate::resource::{Problem, Resource};
 
@@ -74,6 +76,15 @@ impl Kind for MachineImage {
 
     fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
         plan::plan(resource, seen)
+    }
+
+    fn why(
+        resource: &Resource<Spec>,
+        seen: &seen::Seen,
+        object: &str,
+        _: Timestamp,
+    ) -> Option<Because> {
+        why::why(resource, seen, object)
     }
 }
 

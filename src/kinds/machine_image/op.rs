@@ -14,7 +14,8 @@ use crate::plan::Verb;
 use crate::providers::Clients;
 use crate::providers::aliyun::{ImageChange, Place, Taggable};
 
-use super::seen::{self, Image, Phase};
+use super::seen::{self, Image, Phase, Template};
+use super::templates::{may_mean, named};
 
 /// One effect on one image or snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -270,11 +271,38 @@ impl Op {
         Ok(found.map_or(Check::Go, |it| stale(&format!("{} is there", it.id))))
     }
 
+    async fn templates(&self, clients: &Clients) -> Result<Vec<Template>, Fault> {
+        let place = &self.subject.place;
+        let listed = clients.aliyun.launch_templates_again(place).await?;
+        Ok(listed.items().iter().map(seen::template).collect())
+    }
+
+    /// How a launch template names an image; who else is in its family is asked for only where one may mean that.
+    async fn named(
+        &self,
+        clients: &Clients,
+        image: &Image,
+        templates: &[Template],
+    ) -> Result<Option<String>, Fault> {
+        let mut images = Vec::new();
+        let mut versions = templates.iter().flat_map(|it| &it.versions);
+        if let Some(family) = &image.family
+            && versions.any(|it| may_mean(it, family))
+        {
+            let place = &self.subject.place;
+            let listed = clients.aliyun.images_of_family(place, family).await?;
+            images.extend(listed.items().iter().map(seen::image));
+        }
+        Ok(named(image, templates, &images))
+    }
+
     async fn check_delete(
         &self,
         clients: &Clients,
         serving: Option<&ImageId>,
     ) -> Result<Check, Fault> {
+        // What takes longest comes first, so that the rest is right before the effect.
+        let templates = self.templates(clients).await?;
         let Some(image) = self.look(clients, &self.image()).await? else {
             return Ok(Check::AlreadyDone);
         };
@@ -294,6 +322,9 @@ impl Op {
                     "{serving} is not what -latest names any more"
                 )));
             }
+        }
+        if let Some(how) = self.named(clients, &image, &templates).await? {
+            return Ok(stale(&how));
         }
         // Without the permission an empty list of instances looks just like no instances.
         clients

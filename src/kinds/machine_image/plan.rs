@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ids::ImageId;
 use crate::kinds::tags::{self, Owner};
-use crate::plan::{Cause, Health, Notice, Plan, Step, Unmanaged, Why, pages};
+use crate::plan::{Cause, Health, Notice, Plan, Step, UnknownObject, Unmanaged, Why};
 use crate::resource::{Goal, Resource};
 
 use super::names::{self, Target};
@@ -12,6 +12,7 @@ use super::op::{Effect, Op, Subject};
 use super::retention;
 use super::seen::{Image, Phase, SWEPT, Seen};
 use super::spec::{Adopt, Architecture, Spec};
+use super::templates::{Word, word_on};
 
 pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     let mut plan = Plan::idle(Health::Ready);
@@ -31,10 +32,17 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     // What puts names right comes before every deletion, of whatever architecture.
     plan.steps
         .sort_by_key(|it| it.chain == it.op.subject.object && it.group.is_some());
-    sweep_snapshots(&mut plan, resource, seen);
+    retention::sweep(&mut plan, resource, seen);
     plan.unmanaged = unmanaged(resource, seen);
-    count_listings(&mut plan, seen);
+    plan.listings = seen.listings();
     plan
+}
+
+/// Whether an image is to be deleted, by what was seen of launch templates so far.
+pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
+    let steps = plan(resource, seen).steps;
+    let is_deletion = |it: &Step<Op>| matches!(it.op.effect, Effect::Delete { .. });
+    steps.iter().any(is_deletion)
 }
 
 /// One architecture of a line.
@@ -94,7 +102,7 @@ impl Line<'_> {
 
     /// Makes `-latest`, the tag `Latest` and the family name `target`; once they do, deletes the surplus.
     fn serve(&self, plan: &mut Plan<Op>, target: &Image) {
-        if let Some(health) = self.name_taken(target) {
+        if let Some(health) = self.name_taken(plan, target) {
             if let Health::Stuck(why) = &health {
                 plan.notices.push(Notice {
                     kind: "NameTaken",
@@ -119,13 +127,18 @@ impl Line<'_> {
         }
     }
 
-    /// Whether the name `-latest` belongs to something that is not ours.
-    fn name_taken(&self, target: &Image) -> Option<Health> {
+    /// Whether the name `-latest` belongs to something that is not ours, or could not be made and cannot go.
+    fn name_taken(&self, plan: &Plan<Op>, target: &Image) -> Option<Health> {
         let name = names::latest(&self.resource.spec, self.architecture);
+        let goes = |image: &Image| {
+            let mut objects = plan.steps.iter().map(|it| &it.op.subject.object);
+            objects.any(|it| it == image.id.as_str())
+        };
         let holder = self.seen.images.iter().find(|it| {
             it.name == name
                 && it.id != target.id
-                && it.owner(self.resource, &self.seen.home) != Owner::Ours
+                && (it.owner(self.resource, &self.seen.home) != Owner::Ours
+                    || it.phase == Phase::Failed && !goes(it))
         })?;
         let id = &holder.id;
         Some(
@@ -133,6 +146,10 @@ impl Line<'_> {
                 (Phase::Making, Owner::Nobody) => Health::Working(Why::new(
                     "ImageNotAvailable",
                     format!("{id} holds the name {name} and is being made"),
+                )),
+                (Phase::Failed, Owner::Ours) => Health::Working(Why::new(
+                    "NameTaken",
+                    format!("{id} holds the name {name}, could not be made, and stays for now"),
                 )),
                 (Phase::Making | Phase::Available | Phase::Failed | Phase::Withdrawn, _) => {
                     Health::Stuck(Why::new(
@@ -233,17 +250,25 @@ impl Line<'_> {
                     plan.worsen(Health::Working(Why::new("ImageNotAvailable", message)));
                 }
                 (_, Some((kind @ ("InUse" | "Shared" | "Kept"), because))) => {
-                    let why = Why::new(kind, format!("{} stays: {because}", image.id));
-                    plan.notices.push(Notice {
-                        kind,
-                        why: why.clone(),
-                    });
-                    plan.worsen(Health::Stuck(why));
+                    self.keep(plan, image, (kind, because));
                 }
                 (Phase::Available | Phase::Failed | Phase::Withdrawn, _) => {
                     self.delete(plan, image, None, &Cause::File("policy.ensure"));
                 }
             }
+        }
+    }
+
+    /// Says that an image stays although it is to go.
+    fn keep(&self, plan: &mut Plan<Op>, image: &Image, (kind, because): (&'static str, &str)) {
+        let why = Why::new(kind, format!("{} stays: {because}", image.id));
+        plan.notices.push(Notice {
+            kind,
+            why: why.clone(),
+        });
+        match self.resource.policy.ensure {
+            Goal::Present => {}
+            Goal::Absent => plan.worsen(Health::Stuck(why)),
         }
     }
 
@@ -278,7 +303,16 @@ impl Line<'_> {
         });
     }
 
+    /// Deletes an image, unless a launch template names it or may do so.
     fn delete(&self, plan: &mut Plan<Op>, image: &Image, serving: Option<&Image>, cause: &Cause) {
+        match word_on(image, self.seen) {
+            Word::Free => {}
+            Word::Named(how) => return self.keep(plan, image, ("InUse", &how)),
+            Word::Unknown(reason) => {
+                let object = image.id.to_string();
+                return plan.unknown.push(UnknownObject { object, reason });
+            }
+        }
         // What failed may hold the name that is moved next.
         let chain = match image.phase {
             Phase::Failed => self.chain(),
@@ -320,33 +354,6 @@ impl Line<'_> {
     }
 }
 
-fn sweep_snapshots(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen) {
-    let orphans = retention::orphans(resource, seen);
-    for (snapshot, image) in &orphans {
-        plan.steps.push(Step {
-            op: Op {
-                subject: Subject {
-                    place: seen.home.place.clone(),
-                    scope: seen.home.scope.clone(),
-                    owner: resource.id.clone(),
-                    object: snapshot.id.to_string(),
-                    name: String::new(),
-                },
-                effect: Effect::DeleteSnapshot {
-                    image: (*image).to_owned(),
-                },
-            },
-            cause: Cause::Upstream(format!("image {image} is gone")),
-            chain: snapshot.id.to_string(),
-            group: None,
-        });
-    }
-    let is_clean = seen.snapshots.is_some() && orphans.is_empty();
-    if is_clean && !plan.remember.contains_key(SWEPT) {
-        plan.remember.insert(SWEPT, Some(seen.at));
-    }
-}
-
 /// Images that look like ours and are left alone.
 fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
     let prefix = format!("{}-", resource.spec.name_prefix);
@@ -380,16 +387,4 @@ fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
     let mut unmanaged: Vec<Unmanaged> = alike.filter_map(unmanaged).collect();
     unmanaged.sort();
     unmanaged
-}
-
-/// The fewest calls that tell what was seen: pages of 100 (ECS API reference, `DescribeImages`, `DescribeSnapshots`).
-fn count_listings(plan: &mut Plan<Op>, seen: &Seen) {
-    let place = &seen.home.place;
-    plan.listings
-        .insert(format!("ecs {place} images"), pages(seen.images_listed));
-    if seen.snapshots.is_some() {
-        let count = pages(seen.snapshots_listed);
-        plan.listings
-            .insert(format!("ecs {place} snapshots"), count);
-    }
 }

@@ -1,13 +1,14 @@
-//! Which images of a line are more than are kept.
+//! Which images of a line are more than are kept, and what deleted ones leave behind.
 
 use std::collections::BTreeSet;
 
 use crate::ids::{ImageId, SnapshotId};
 use crate::kinds::tags;
-use crate::plan::{Notice, Why};
+use crate::plan::{Cause, Notice, Plan, Step, Why};
 use crate::resource::Resource;
 
-use super::seen::{Image, Phase, Seen, Snapshot};
+use super::op::{Effect, Op, Subject};
+use super::seen::{Image, Phase, SWEPT, Seen, Snapshot};
 use super::spec::Spec;
 
 /// What retention says of the Available images of one architecture.
@@ -66,6 +67,34 @@ pub(super) fn kept_because(spec: &Spec, image: &Image) -> Option<(&'static str, 
         return Some(("AgeUnknown", "the service does not say when it was created"));
     }
     None
+}
+
+/// Deletes the snapshots that deleted images left behind, and remembers when there were none.
+pub(super) fn sweep(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen) {
+    let orphans = orphans(resource, seen);
+    for (snapshot, image) in &orphans {
+        plan.steps.push(Step {
+            op: Op {
+                subject: Subject {
+                    place: seen.home.place.clone(),
+                    scope: seen.home.scope.clone(),
+                    owner: resource.id.clone(),
+                    object: snapshot.id.to_string(),
+                    name: String::new(),
+                },
+                effect: Effect::DeleteSnapshot {
+                    image: (*image).to_owned(),
+                },
+            },
+            cause: Cause::Upstream(format!("image {image} is gone")),
+            chain: snapshot.id.to_string(),
+            group: None,
+        });
+    }
+    let is_clean = seen.snapshots.is_some() && orphans.is_empty();
+    if is_clean && !plan.remember.contains_key(SWEPT) {
+        plan.remember.insert(SWEPT, Some(seen.at));
+    }
 }
 
 /// Snapshots of ours whose image is proven gone; none of them stands behind any image.

@@ -1,17 +1,21 @@
-//! The images of an account that matter to one line, and where a deletion left something behind, its snapshots.
+//! The images of an account that matter to one line; where one is to be deleted, the launch templates; where one was, the
+//! snapshots.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::fact::Fact;
 use crate::fault::Fault;
-use crate::ids::{ImageId, SnapshotId};
+use crate::ids::{ImageId, LaunchTemplateId, SnapshotId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{AliyunRegion, Home};
 use crate::kinds::tags::{self, Owner};
+use crate::plan::pages;
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
+use super::plan::deletes_images;
 use super::spec::{Architecture, Spec};
 
 /// What was seen for one line of images.
@@ -29,6 +33,8 @@ pub struct Seen {
     pub snapshots: Option<Vec<Snapshot>>,
     /// How many the region has in all, where they were looked at.
     pub snapshots_listed: usize,
+    /// All launch templates; none: no image is to be deleted, whatever they say.
+    pub templates: Option<Fact<Vec<Template>>>,
 }
 
 /// One custom image.
@@ -80,6 +86,47 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A launch template: machines are launched from each of its versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Its id.
+    pub id: LaunchTemplateId,
+    /// Its name.
+    pub name: String,
+    /// All its versions.
+    pub versions: Vec<TemplateVersion>,
+}
+
+/// One version of a launch template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateVersion {
+    /// Its number.
+    pub number: u64,
+    /// What it launches: the id of an image, or a family in some form; none: that is told at the launch.
+    pub source: Option<String>,
+    /// The snapshots that its data disks are made from.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+impl Seen {
+    /// The fewest calls that tell this: pages of 100, of launch templates and their versions pages of 50 (ECS API
+    /// reference, `DescribeImages`, `DescribeSnapshots`, `DescribeLaunchTemplates`).
+    pub fn listings(&self) -> BTreeMap<String, u64> {
+        let listing = |what: &str| format!("ecs {} {what}", self.home.place);
+        let mut listings = BTreeMap::new();
+        listings.insert(listing("images"), pages(self.images_listed, 100));
+        if self.snapshots.is_some() {
+            listings.insert(listing("snapshots"), pages(self.snapshots_listed, 100));
+        }
+        if let Some(Fact::Known(templates)) = &self.templates {
+            let versions = templates.iter().map(|it| pages(it.versions.len(), 50));
+            let calls = pages(templates.len(), 50) + versions.sum::<u64>();
+            listings.insert(listing("launch templates"), calls);
+        }
+        listings
+    }
+}
+
 impl Image {
     /// Whose it is.
     pub fn owner(&self, resource: &Resource<Spec>, home: &Home) -> Owner {
@@ -109,11 +156,21 @@ pub(super) async fn observe(
     } else {
         None
     };
-    Ok(see(resource, home, &images, snapshots.as_deref()))
+    let mut seen = see(resource, home, &images, snapshots.as_deref());
+    // Each template is a call of its own, so they are read only where their word decides.
+    seen.templates = if deletes_images(resource, &seen) {
+        Some(match ecs.launch_templates(&seen.home.place).await {
+            Ok(listed) => Fact::Known(listed.items().iter().map(template).collect()),
+            Err(fault) => Fact::Unknown(fault),
+        })
+    } else {
+        None
+    };
+    Ok(seen)
 }
 
 /// Picks what matters to a line out of whole listings. Lines share these: each that went through all of them, or held
-/// them all, would make a pass as slow and as large as their product.
+/// them all, would make a pass as slow and as large as their product. No launch template says anything yet.
 fn see(
     resource: &Resource<Spec>,
     home: Home,
@@ -129,6 +186,7 @@ fn see(
         snapshots: left,
         snapshots_listed: snapshots.map_or(0, |it| it.items().len()),
         home,
+        templates: Some(Fact::Known(Vec::new())),
     }
 }
 
@@ -153,6 +211,19 @@ fn of_line<'a>(
     found.sort_by_key(|it| &it.id);
     found.dedup_by_key(|it| &it.id);
     found.into_iter().map(image).collect()
+}
+
+pub(super) fn template(seen: &aliyun::LaunchTemplate) -> Template {
+    let version = |it: &aliyun::LaunchTemplateVersion| TemplateVersion {
+        number: it.number,
+        source: it.image.clone(),
+        snapshots: it.snapshots.clone(),
+    };
+    Template {
+        id: seen.id.clone(),
+        name: seen.name.clone(),
+        versions: seen.versions.iter().map(version).collect(),
+    }
 }
 
 fn snapshot(seen: &aliyun::Snapshot) -> Snapshot {
@@ -193,159 +264,5 @@ pub(super) fn image(seen: &aliyun::Image) -> Image {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::fact::Complete;
-    use crate::ids::{RegionId, ResourceId};
-    use crate::kinds::machine_image::plan::plan;
-    use crate::providers::aliyun::{ImageStatus, Place};
-    use crate::resource::{Goal, Policy, Source};
-
-    use super::*;
-
-    /// Numbers that a seed decides.
-    struct Draw(u64);
-
-    impl Draw {
-        fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let index = (self.0 >> 33) % values.len() as u64;
-            values[usize::try_from(index).expect("an index is small")]
-        }
-
-        fn tags(&mut self) -> BTreeMap<String, String> {
-            let owners = ["", "", "MachineImage/x", "MachineImage/x", "MachineImage/y"];
-            let scopes = ["", "demo", "demo", "demo", "other"];
-            let marks = [("", ""), (tags::LATEST, "true")];
-            let orphans = ["", "m-3", "m-7", "m-99"];
-            let drawn = [
-                (tags::OWNER, self.one_of(&owners)),
-                (tags::MANAGED_BY, self.one_of(&scopes)),
-                self.one_of(&marks),
-                (tags::ORPHAN_OF, self.one_of(&orphans)),
-            ];
-            let set = drawn.iter().filter(|(_, value)| !value.is_empty());
-            set.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                .collect()
-        }
-
-        fn image(&mut self, number: u32) -> aliyun::Image {
-            let names = [
-                "p-amd64-latest",
-                "p-arm64-latest",
-                "p-amd64-202611120217",
-                "p-amd64-202611130217",
-                "p-amd64-x",
-                "p",
-                "p-",
-                "pq-amd64-latest",
-                "q-amd64-latest",
-                "o-amd64-202611120217",
-                "q",
-                "",
-            ];
-            let days = [
-                "2026-11-10T02:17:30Z",
-                "2026-11-11T02:17:30Z",
-                "2026-11-12T02:17:30Z",
-                "",
-            ];
-            let statuses = [
-                &ImageStatus::Available,
-                &ImageStatus::Available,
-                &ImageStatus::Creating,
-                &ImageStatus::CreateFailed,
-                &ImageStatus::Deprecated,
-            ];
-            let snapshot = self.one_of(&[1, 2, 3, 4, 5, 6, 7, 8]);
-            aliyun::Image {
-                id: ImageId::new(&format!("m-{number}")),
-                name: self.one_of(&names).to_owned(),
-                status: self.one_of(&statuses).clone(),
-                architecture: self
-                    .one_of(&["x86_64", "x86_64", "arm64", "i386"])
-                    .to_owned(),
-                created: Timestamp::parse(self.one_of(&days)),
-                usable: Some(true),
-                in_use: self.one_of(&[false, false, true]),
-                shared: false,
-                size_gib: 20,
-                family: None,
-                snapshots: vec![SnapshotId::new(&format!("s-{snapshot}"))],
-                tags: self.tags(),
-            }
-        }
-
-        fn resource(&mut self) -> Resource<Spec> {
-            let adopt = self.one_of(&["ByTag", "ByNameAndArchitecture"]);
-            let spec = serde_json::json!({
-                "regionRef": "r", "namePrefix": "p", "architectures": ["amd64", "arm64"], "adopt": adopt,
-                "retention": {"keep": self.one_of(&[1, 2])},
-                "latest": self.one_of(&[None, None, Some("m-4"), Some("m-88")]).map(|it| serde_json::json!({"imageId": it})),
-            });
-            let ensure = self.one_of(&[Goal::Present, Goal::Present, Goal::Absent]);
-            Resource {
-                id: ResourceId::new("MachineImage", "x"),
-                labels: BTreeMap::new(),
-                policy: Policy {
-                    ensure,
-                    ..Policy::default()
-                },
-                spec: serde_json::from_value(spec).expect("a test writes a valid spec"),
-                source: Source::start_of("state/x.yaml"),
-            }
-        }
-    }
-
-    #[test]
-    fn the_part_that_a_line_sees_is_all_that_its_plan_depends_on() {
-        let (mut parts, mut wholes, mut steps) = (0, 0, 0);
-        for seed in 0..2000 {
-            let mut draw = Draw(seed);
-            let resource = draw.resource();
-            let images: Vec<_> = (0..25).rev().map(|it| draw.image(it)).collect();
-            let snapshots: Vec<_> = (0..10)
-                .map(|it| aliyun::Snapshot {
-                    id: SnapshotId::new(&format!("s-{it}")),
-                    name: String::new(),
-                    created: None,
-                    status: "accomplished".to_owned(),
-                    size_gib: 20,
-                    tags: draw.tags(),
-                })
-                .collect();
-            let home = Home {
-                place: Place {
-                    region: RegionId::new("cn-hangzhou"),
-                    endpoint: None,
-                },
-                scope: "demo".to_owned(),
-            };
-            let mut all: Vec<Image> = images.iter().map(image).collect();
-            all.sort_by(|a, b| a.id.cmp(&b.id));
-            let at = Timestamp::EPOCH;
-            let whole = Seen {
-                home: home.clone(),
-                images_listed: all.len(),
-                images: all,
-                at,
-                snapshots: Some(snapshots.iter().map(snapshot).collect()),
-                snapshots_listed: snapshots.len(),
-            };
-            let images = aliyun::Images::of(Complete::read_to_its_end(images, at));
-            let snapshots = aliyun::Snapshots::of(Complete::read_to_its_end(snapshots, at));
-            let part = see(&resource, home, &images, Some(&snapshots));
-            let planned = plan(&resource, &part);
-            assert_eq!(planned, plan(&resource, &whole), "seed {seed}");
-            parts += part.images.len();
-            wholes += whole.images.len();
-            steps += planned.steps.len();
-        }
-        assert!(
-            parts < wholes && steps > 2000,
-            "{parts} of {wholes} images, {steps} steps"
-        );
-    }
-}
+#[path = "seen_part.rs"]
+mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::clock::Timestamp;
+use crate::fact::Fact;
 use crate::ids::{ImageId, RegionId, ResourceId, SnapshotId};
 use crate::kinds::aliyun_region::Home;
 use crate::kinds::tags;
@@ -15,7 +16,7 @@ use super::plan::plan;
 use super::seen::{Image, Phase, Seen, Snapshot};
 use super::spec::{Architecture, Spec};
 
-fn resource(spec: &str) -> Resource<Spec> {
+pub(super) fn resource(spec: &str) -> Resource<Spec> {
     let mut value = serde_json::json!({
         "regionRef": "r", "namePrefix": "p", "architectures": ["amd64"], "retention": {"keep": 2},
     });
@@ -80,7 +81,7 @@ fn image(line: &str, resource: &Resource<Spec>) -> Image {
     image
 }
 
-fn seen(images: &str, resource: &Resource<Spec>) -> Seen {
+pub(super) fn seen(images: &str, resource: &Resource<Spec>) -> Seen {
     Seen {
         home: Home {
             place: Place {
@@ -98,6 +99,7 @@ fn seen(images: &str, resource: &Resource<Spec>) -> Seen {
         at: Timestamp::parse("2026-11-21T02:00:00Z").expect("a valid time"),
         snapshots: None,
         snapshots_listed: 0,
+        templates: Some(Fact::Known(Vec::new())),
     }
 }
 

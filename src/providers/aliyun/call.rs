@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::credentials::Credentials;
-use super::fault::{Refusal, clock_is_off};
+use super::fault::{Refusal, clock_is_off, key_is_over};
 use super::place::{Place, Service};
 use super::sign::{canonical_query, sign};
 use super::{Aliyun, fault};
@@ -23,7 +23,7 @@ use crate::retry::{Effect, Policy, retry};
 /// Parameters of a request, by name.
 pub(super) type Parameters = BTreeMap<String, String>;
 
-/// A throttled account is served again in the next minute, so these waits go beyond one.
+/// What is throttled is sent when the limiter lets it through: once a minute at least.
 const POLICY: Policy = Policy {
     attempts_max: 5,
     throttled_max: 9,
@@ -73,6 +73,33 @@ impl Call<'_> {
         }
     }
 
+    /// What the service counts together: an action in a region. STS is the same everywhere.
+    fn kind(&self, place: &Place) -> String {
+        let (service, action) = (self.service.name(), self.action);
+        match self.service {
+            Service::Ecs => format!("{service} {action} {}", place.region),
+            Service::Sts => format!("{service} {action}"),
+        }
+    }
+
+    /// The failure of a call that would have to wait too long for its turn.
+    fn not_now(&self, wait: Duration) -> Fault {
+        let message = format!(
+            "too many requests, not sent: it would be served in {} s",
+            wait.as_secs()
+        );
+        self.fault(Class::Throttled { wait: Some(wait) }, &message)
+    }
+
+    /// What is shown of an answer that cannot be read. That of STS may be half a key.
+    fn begin_of(&self, answer: &Answer, credentials: &Credentials) -> String {
+        if answer.status == 200 && self.action.starts_with("AssumeRole") {
+            return "it is not shown, for it may hold a secret".to_owned();
+        }
+        let body = credentials.clean(&String::from_utf8_lossy(&answer.body));
+        body.chars().take(BEGIN_MAX).collect()
+    }
+
     /// How long an answer may take to begin: what the official SDKs allow (`timeout_config.json`).
     fn read_max(&self) -> Duration {
         Duration::from_secs(match self.action {
@@ -110,30 +137,51 @@ impl Nonces {
 impl Aliyun {
     /// Calls an action, again where that helps and does no harm.
     pub(super) async fn call(&self, place: &Place, call: &Call<'_>) -> Result<Reply, Fault> {
-        let credentials = self.credentials()?;
         let url = self.endpoints.url(call.service, place)?;
+        let credentials = self.credentials().await?;
         let mut call = call.clone();
         if call.service == Service::Ecs {
             // Actions without such a parameter take it as a common one.
             call.parameters
                 .insert("RegionId".to_owned(), place.region.as_str().to_owned());
         }
-        let (call, url, credentials) = (&call, &url, credentials.as_ref());
+        let kind = call.kind(place);
+        let (call, url, credentials, kind) = (&call, &url, credentials.as_ref(), kind.as_str());
         retry(&self.patience, &POLICY, call.effect, || async move {
-            let ahead = self.http.ahead();
-            match self.send(call, url, credentials).await {
-                // The answer told us the right time: once more, at once.
-                Err(fault) if clock_is_off(&fault) && self.http.ahead() != ahead => {
-                    tracing::warn!(
-                        service = call.service.name(),
-                        "the clock was off, signing again"
-                    );
-                    self.send(call, url, credentials).await
-                }
+            let pass = self.limiter.turn(kind).await;
+            let pass = pass.map_err(|wait| call.not_now(wait))?;
+            let outcome = match self.send_on_time(call, url, credentials).await {
+                // It took no effect: once more, with a key that lasts.
+                Err(fault) if key_is_over(&fault) => match self.renewed(credentials).await? {
+                    Some(fresh) => self.send_on_time(call, url, &fresh).await,
+                    None => Err(fault),
+                },
                 outcome => outcome,
-            }
+            };
+            self.limiter.learn(kind, pass, &outcome);
+            outcome
         })
         .await
+    }
+
+    /// Sends a call, and again at once when the answer told us the right time.
+    pub(super) async fn send_on_time(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        credentials: &Credentials,
+    ) -> Result<Reply, Fault> {
+        let ahead = self.http.ahead();
+        match self.send(call, url, credentials).await {
+            Err(fault) if clock_is_off(&fault) && self.http.ahead() != ahead => {
+                tracing::warn!(
+                    service = call.service.name(),
+                    "the clock was off, signing again"
+                );
+                self.send(call, url, credentials).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn send(
@@ -148,6 +196,17 @@ impl Aliyun {
             "Signature".to_owned(),
             sign("POST", &signed, credentials.secret.reveal()),
         );
+        let answer = self.post(call, url, &form).await?;
+        self.read(call, &answer, credentials, &signed)
+    }
+
+    /// Sends parameters as they are.
+    pub(super) async fn post(
+        &self,
+        call: &Call<'_>,
+        url: &Url,
+        form: &Parameters,
+    ) -> Result<Answer, Fault> {
         let request = Request {
             service: call.service.name(),
             action: call.action,
@@ -156,16 +215,15 @@ impl Aliyun {
             method: Method::POST,
             url: url.clone(),
             headers: headers(),
-            body: canonical_query(&form).into_bytes(),
+            body: canonical_query(form).into_bytes(),
             read_max: call.read_max(),
         };
         let reachable = "is the endpoint reachable from here, and is the region's name right?";
-        let answer = self.http.send(request).await.map_err(|fault| Fault {
+        self.http.send(request).await.map_err(|fault| Fault {
             subject: call.subject.map(str::to_owned),
             hint: fault.hint.or_else(|| Some(reachable.to_owned())),
             ..fault
-        })?;
-        self.read(call, &answer, credentials, &signed)
+        })
     }
 
     fn to_sign(&self, call: &Call<'_>, credentials: &Credentials) -> Parameters {
@@ -188,7 +246,7 @@ impl Aliyun {
     }
 
     /// Success is status 200 and a JSON object with a `RequestId`; an error is any other status and a `Code`.
-    fn read(
+    pub(super) fn read(
         &self,
         call: &Call<'_>,
         answer: &Answer,
@@ -224,8 +282,7 @@ impl Aliyun {
             }
             .fault())
         } else {
-            let body = credentials.clean(&String::from_utf8_lossy(&answer.body));
-            let begin: String = body.chars().take(BEGIN_MAX).collect();
+            let begin = call.begin_of(answer, credentials);
             let message = format!("the answer is no JSON object of the service: {begin}");
             let mut class = Class::Unavailable {
                 maybe_applied: call.effect != Effect::Read,

@@ -147,6 +147,8 @@ pub fn class(action: &str, status: u16, code: &str, message: &str) -> Class {
         Some((_, class, _)) => class.clone(),
         None if status == 429 || code.contains("Throttling") => Class::Throttled { wait: None },
         None if status >= 500 => UNSURE,
+        // Whatever else is wrong with a role, it gives no key.
+        None if action.starts_with(ROLES) => Class::Denied,
         None => Class::Invalid,
     };
     if class == UNSURE && is_read(action) {
@@ -156,8 +158,11 @@ pub fn class(action: &str, status: u16, code: &str, message: &str) -> Class {
     }
 }
 
+/// How the actions of STS begin that give a session of a role.
+const ROLES: &str = "AssumeRole";
+
 fn is_read(action: &str) -> bool {
-    ["Describe", "Get", "List"]
+    ["Describe", "Get", "List", ROLES]
         .iter()
         .any(|it| action.starts_with(it))
 }
@@ -165,6 +170,20 @@ fn is_read(action: &str) -> bool {
 /// ECS was seen to answer `InvalidParameter` for it, with the reason in the message alone.
 fn token_has_expired(code: &str, message: &str) -> bool {
     code.starts_with("InvalidSecurityToken.Expired") || message.contains("SecurityToken.Expired")
+}
+
+/// Whether the service says that a temporary key has come to its end.
+pub(super) fn key_is_over(fault: &Fault) -> bool {
+    token_has_expired(fault.code.as_deref().unwrap_or_default(), &fault.message)
+}
+
+/// What a status means where nothing but the status tells.
+pub(super) fn class_of_status(status: u16) -> Class {
+    match status {
+        429 => Class::Throttled { wait: None },
+        500.. => REFUSED,
+        _ => Class::Denied,
+    }
 }
 
 /// Whether the service thinks that our clock is wrong.

@@ -97,6 +97,7 @@ const IMAGES: Listing<Image> = Listing {
     outer: "Images",
     inner: "Image",
     id: "ImageId",
+    page_size: 100,
     read,
 };
 
@@ -157,6 +158,19 @@ impl Aliyun {
             .await
             .map_err(|it| it.of(name))?;
         Ok(images.filtered(|it| it.name == name))
+    }
+
+    /// All images of an image family, as they are now.
+    pub async fn images_of_family(
+        &self,
+        place: &Place,
+        family: &str,
+    ) -> Result<Complete<Image>, Fault> {
+        let mut filter = own();
+        filter.insert("ImageFamily".to_owned(), family.to_owned());
+        let images = self.list_by_number(place, &IMAGES, &filter).await;
+        let images = images.map_err(|it| it.of(family))?;
+        Ok(images.filtered(|it| it.family.as_deref() == Some(family)))
     }
 
     /// Renames an image, or moves it to another family. After a lost answer the image must be looked at again.

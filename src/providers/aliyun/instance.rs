@@ -82,6 +82,7 @@ const INSTANCES: Listing<Instance> = Listing {
     outer: "Instances",
     inner: "Instance",
     id: "InstanceId",
+    page_size: 100,
     read,
 };
 

@@ -15,8 +15,6 @@ use crate::fact::Complete;
 use crate::fault::{Class, Fault};
 use crate::retry::Effect;
 
-/// Items to a page: the most that ECS gives.
-const PAGE_SIZE: u64 = 100;
 /// Pages of one listing.
 const PAGES_MAX: u64 = 1000;
 /// Pages that are read at once.
@@ -32,8 +30,10 @@ pub(super) struct Listing<T> {
     /// Where the items are, as in `Images` and `Image`.
     pub(super) outer: &'static str,
     pub(super) inner: &'static str,
-    /// The field with an item's id.
+    /// The field with an item's id, which may be a number.
     pub(super) id: &'static str,
+    /// Items to a page: the most that the action gives.
+    pub(super) page_size: u64,
     /// Reads one item, or says what is wrong with it.
     pub(super) read: fn(Fields<'_>) -> Result<T, String>,
 }
@@ -68,13 +68,13 @@ impl Aliyun {
         until_whole(listing, || async {
             let read = |number: u64| async move {
                 let mut parameters = filter.clone();
-                parameters.insert("PageSize".to_owned(), PAGE_SIZE.to_string());
+                parameters.insert("PageSize".to_owned(), listing.page_size.to_string());
                 parameters.insert("PageNumber".to_owned(), number.to_string());
                 self.page(place, listing, parameters, number).await
             };
             let first = read(1).await?;
             let pages = match first.total {
-                Some(total) => total.div_ceil(PAGE_SIZE),
+                Some(total) => total.div_ceil(listing.page_size),
                 None => return Err(listing.fault("TotalCount is missing")),
             };
             if pages > PAGES_MAX {
@@ -101,7 +101,7 @@ impl Aliyun {
             let mut pages = Vec::new();
             let mut tokens = BTreeSet::new();
             let mut parameters = filter.clone();
-            parameters.insert("MaxResults".to_owned(), PAGE_SIZE.to_string());
+            parameters.insert("MaxResults".to_owned(), listing.page_size.to_string());
             for number in 1..=PAGES_MAX {
                 let page = self
                     .page(place, listing, parameters.clone(), number)
@@ -149,7 +149,8 @@ impl<T> Listing<T> {
         }
     }
 
-    fn fault(&self, message: &str) -> Fault {
+    /// A listing that is not to be believed.
+    pub(super) fn fault(&self, message: &str) -> Fault {
         self.call(Parameters::new()).fault(
             Class::Unavailable {
                 maybe_applied: false,
@@ -183,16 +184,12 @@ impl<T> Listing<T> {
     }
 
     fn item(&self, number: usize, item: &Value) -> Result<(String, T), String> {
-        let id = item
-            .get(self.id)
-            .and_then(Value::as_str)
-            .unwrap_or("without an id");
-        let read = || {
-            let fields = Fields::new(item)?;
-            Ok((fields.id(self.id)?.to_owned(), (self.read)(fields)?))
-        };
-        read()
-            .map_err(|why: String| format!("{} {number} ({id}) cannot be read: {why}", self.inner))
+        let id = Fields::new(item).and_then(|it| it.key(self.id));
+        let read = || Ok((id.clone()?, (self.read)(Fields::new(item)?)?));
+        read().map_err(|why: String| {
+            let id = id.as_deref().unwrap_or("without an id");
+            format!("{} {number} ({id}) cannot be read: {why}", self.inner)
+        })
     }
 }
 

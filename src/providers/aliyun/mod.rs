@@ -1,6 +1,6 @@
 //! Alibaba Cloud: signing, credentials, and the calls of ECS and STS that are needed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,11 +10,12 @@ use crate::ids::AccountId;
 use crate::providers::Settings;
 use crate::providers::cache::Cache;
 use crate::providers::http::Http;
+use crate::providers::limiter::Limiter;
 use crate::retry::{Effect, Patience};
 
 use self::call::{Call, Nonces, Parameters};
-use self::credentials::Credentials;
-use self::place::{Endpoints, Service};
+use self::credentials::Session;
+use self::place::Service;
 use self::wire::Fields;
 
 mod call;
@@ -23,6 +24,7 @@ pub mod fault;
 mod image;
 mod index;
 mod instance;
+mod launch_template;
 mod listing;
 mod place;
 pub mod sign;
@@ -33,7 +35,8 @@ mod wire;
 pub use self::image::{Image, ImageChange, ImageStatus};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
-pub use self::place::{Place, refuse_endpoint};
+pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
+pub use self::place::{Endpoint, Endpoints, Place, refuse_endpoint};
 pub use self::snapshot::Snapshot;
 pub use self::tag::Taggable;
 
@@ -44,12 +47,18 @@ pub struct Aliyun {
     endpoints: Endpoints,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    limiter: Limiter,
     nonces: Nonces,
-    credentials: Mutex<Option<Arc<Credentials>>>,
+    session: Session,
     images: Cache<Place, Images>,
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Snapshots>,
     visible: Cache<Place, ()>,
+    /// STS answers the same for every place.
+    callers: Cache<(), Caller>,
+    templates: Cache<Place, Complete<LaunchTemplate>>,
+    /// Those that were read again, for what is deleted on their word.
+    templates_again: Cache<Place, Complete<LaunchTemplate>>,
 }
 
 /// Whose credentials these are.
@@ -72,31 +81,44 @@ impl Aliyun {
         Ok(Self {
             settings: settings.clone(),
             endpoints: Endpoints::new(settings)?,
+            limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
             nonces: Nonces::new(seed),
-            credentials: Mutex::default(),
+            session: Session::default(),
             images: Cache::default(),
             instances: Cache::default(),
             snapshots: Cache::default(),
             visible: Cache::default(),
+            callers: Cache::default(),
+            templates: Cache::default(),
+            templates_again: Cache::default(),
         })
     }
 
-    /// Forgets what was read, the profile file too: a new pass begins.
+    /// Forgets what was read: a new pass begins. Keys that last are kept, unless their source has changed.
     pub fn forget(&self) {
         self.images.clear();
         self.instances.clear();
         self.snapshots.clear();
         self.visible.clear();
-        *self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        self.callers.clear();
+        self.templates.clear();
+        self.templates_again.clear();
+        self.session.look_again(self.http.now());
     }
 
-    /// Asks whose credentials these are; needs no permission.
-    pub async fn caller(&self, place: &Place) -> Result<Caller, Fault> {
+    /// The fewest requests that the credentials took which were needed since the start.
+    pub(super) fn calls_for_credentials(&self) -> u64 {
+        self.session.calls()
+    }
+
+    /// Asks whose credentials these are, once a pass; needs no permission.
+    pub async fn caller(&self, place: &Place) -> Result<Arc<Caller>, Fault> {
+        self.callers.get(&(), || self.read_caller(place)).await
+    }
+
+    async fn read_caller(&self, place: &Place) -> Result<Caller, Fault> {
         let call = Call {
             service: Service::Sts,
             action: "GetCallerIdentity",
@@ -117,17 +139,5 @@ impl Aliyun {
             maybe_applied: false,
         };
         read().map_err(|why: String| call.fault(unreadable, &why))
-    }
-
-    fn credentials(&self) -> Result<Arc<Credentials>, Fault> {
-        let mut known = self
-            .credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(credentials) = known.as_ref() {
-            return Ok(Arc::clone(credentials));
-        }
-        let found = Arc::new(Credentials::find(&self.settings)?);
-        Ok(Arc::clone(known.insert(found)))
     }
 }

@@ -40,6 +40,7 @@ const SNAPSHOTS: Listing<Snapshot> = Listing {
     outer: "Snapshots",
     inner: "Snapshot",
     id: "SnapshotId",
+    page_size: 100,
     read,
 };
 

@@ -38,6 +38,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A name that must be there, or a number that stands for one.
+    pub(super) fn key(self, name: &str) -> Result<String, String> {
+        match self.0.get(name).and_then(Value::as_u64) {
+            Some(number) => Ok(number.to_string()),
+            None => self.id(name).map(str::to_owned),
+        }
+    }
+
+    /// An object that must be there.
+    pub(super) fn object(self, name: &str) -> Result<Self, String> {
+        let value = self
+            .present(name)
+            .ok_or_else(|| format!("{name} is missing"))?;
+        Self::new(value).map_err(|_| format!("{name} is no object"))
+    }
+
     /// A text; none: absent, null or empty.
     pub(super) fn optional(self, name: &str) -> Result<Option<&'a str>, String> {
         match self.present(name) {

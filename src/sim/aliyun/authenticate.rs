@@ -8,9 +8,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
+use crate::ids::hex;
 use crate::providers::aliyun::sign;
+use crate::sim::aliyun::Cloud;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
-use crate::sim::aliyun::{Cloud, hex};
 use crate::sim::scenario::Key;
 use crate::sim::{Moment, Request};
 
@@ -48,6 +49,7 @@ pub(super) fn check(
     };
     check_time(&claim.time, moment)?;
     let known = cloud.scenario.keys.iter().find(|it| it.id == claim.key_id);
+    let known = known.or_else(|| cloud.sessions.get(&claim.key_id));
     let Some(key) = known.cloned() else {
         // ASSUMED: 404; older documentation says 400.
         let message = "Specified access key is not found.";
@@ -71,6 +73,15 @@ pub(super) fn check(
     }
     remember_nonce(cloud, claim, moment.now)?;
     Ok(key)
+}
+
+/// What can be said of a request that need not be signed.
+pub(super) fn check_unsigned(incoming: &Incoming, moment: Moment) -> Result<(), Refusal> {
+    if let Some(name) = incoming.repeated.first() {
+        return Err(Refusal::invalid(name));
+    }
+    let time = incoming.parameters.text("Timestamp");
+    check_time(time.ok_or_else(|| Refusal::missing("Timestamp"))?, moment)
 }
 
 fn read_v1(incoming: &Incoming) -> Result<Claim, Refusal> {

@@ -131,7 +131,8 @@ fn cpu_of(machine: &InstanceType) -> &'static str {
 pub(super) fn caller(cloud: &Cloud, ask: &Ask) -> Value {
     let account = &cloud.scenario.account;
     let root = format!("acs:ram::{account}:root");
-    let arn = cloud.scenario.arn.as_ref().unwrap_or(&root);
+    let arn = ask.key.arn.as_ref().or(cloud.scenario.arn.as_ref());
+    let arn = arn.unwrap_or(&root);
     let kind = match (
         arn.contains(":assumed-role/") || ask.key.token.is_some(),
         arn == &root,

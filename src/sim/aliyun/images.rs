@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::ids::{InstanceId, SnapshotId};
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Region, Reply, names, page, show};
+use crate::sim::aliyun::{Cloud, Region, Reply, launch_templates, names, page, show};
 use crate::sim::history::What;
 use crate::sim::object::{Image, ImageStatus};
 use crate::sim::scenario::{MissingDeletion, NameMatch};
@@ -309,10 +309,16 @@ pub(super) fn delete(cloud: &mut Cloud, ask: &Ask) -> Reply {
         return Err(Refusal::new(403, "ImageUsingByInstance", message));
     }
     ask.unless_dry()?;
+    // The service does not look at launch templates.
+    let named_by = launch_templates::users(region, image);
     let region_id = ask.region_id(cloud);
     if let Some(image) = cloud.region_mut(&region_id).images.remove(ask.now, id) {
-        let image = Box::new(image);
-        cloud.record(ask.now, &region_id, What::ImageDeleted { image, used_by });
+        let what = What::ImageDeleted {
+            image: Box::new(image),
+            used_by,
+            named_by,
+        };
+        cloud.record(ask.now, &region_id, what);
     }
     Ok(json!({}))
 }

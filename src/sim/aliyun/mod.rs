@@ -9,7 +9,9 @@
 //! - `token`: the same `ClientToken`, the same effect.
 //! - `passing`: what time alone changes.
 //! - `show`: objects as the services answer them.
-//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `lifecycle`, `tags`, `catalogue`: the actions.
+//! - `roles`: sessions of roles, and their keys.
+//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`: the
+//!   actions.
 
 mod ask;
 mod authenticate;
@@ -18,11 +20,13 @@ mod images;
 mod imaging;
 mod instances;
 mod launch;
+mod launch_templates;
 mod lifecycle;
 mod metadata;
 mod names;
 mod page;
 mod passing;
+mod roles;
 mod show;
 mod snapshots;
 mod tags;
@@ -35,13 +39,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::ids::RegionId;
+use crate::ids::{RegionId, hex};
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
-use crate::sim::object::{Image, Instance, Snapshot};
-use crate::sim::scenario::{Objects, Scenario, Throttling};
+use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
+use crate::sim::scenario::{Key, Objects, Scenario, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -55,6 +59,7 @@ pub(crate) struct Region {
     pub(crate) images: Shelf<Image>,
     pub(crate) instances: Shelf<Instance>,
     pub(crate) snapshots: Shelf<Snapshot>,
+    pub(crate) launch_templates: Shelf<LaunchTemplate>,
 }
 
 /// The account: its objects, and what the services remember of its requests.
@@ -63,6 +68,8 @@ pub(crate) struct Cloud {
     scenario: Scenario,
     regions: BTreeMap<RegionId, Region>,
     tokens: Tokens,
+    /// The keys of all sessions so far, by id.
+    sessions: BTreeMap<String, Key>,
     nonces: BTreeMap<(String, String), Timestamp>,
     minutes: BTreeMap<String, (i64, u64)>,
     pub(crate) history: Vec<Event>,
@@ -75,6 +82,7 @@ impl Cloud {
                 images: Shelf::new(),
                 instances: Shelf::new(),
                 snapshots: Shelf::new(),
+                launch_templates: Shelf::new(),
             };
             (id.clone(), empty)
         };
@@ -82,12 +90,17 @@ impl Cloud {
             regions: scenario.regions.iter().map(region).collect(),
             scenario: scenario.clone(),
             tokens: Tokens::default(),
+            sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             minutes: BTreeMap::new(),
             history: Vec::new(),
         };
         cloud.add(&scenario.objects, Timestamp::EPOCH);
         cloud
+    }
+
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
     }
 
     pub(crate) fn region(&self, id: &str) -> Option<&Region> {
@@ -133,6 +146,13 @@ impl Cloud {
             self.region_mut(&id)
                 .instances
                 .put(instance.creation_time.min(now), instance);
+        }
+        for mut template in objects.launch_templates.clone() {
+            let id = self.home(template.region_id.take());
+            template.region_id = Some(id.clone());
+            self.region_mut(&id)
+                .launch_templates
+                .put(template.create_time.min(now), template);
         }
     }
 
@@ -188,6 +208,12 @@ impl Cloud {
             let message = "Specified api is not found, please check your url and method.";
             return Err(Refusal::new(404, "InvalidAction.NotFound", message));
         }
+        if (incoming.service, incoming.action.as_str()) == ("sts", "AssumeRoleWithOIDC") {
+            authenticate::check_unsigned(incoming, moment)?;
+            self.throttle(&incoming.action, moment.now)?;
+            metadata::check(incoming)?;
+            return roles::assume_by_token(self, incoming, moment.now);
+        }
         let key = authenticate::check(self, request, incoming, moment)?;
         self.throttle(&incoming.action, moment.now)?;
         metadata::check(incoming)?;
@@ -210,6 +236,8 @@ impl Cloud {
             "DescribeInstances" => instances::describe(self, ask),
             "DescribeInstanceStatus" => instances::describe_status(self, ask),
             "RunInstances" => launch::run(self, ask),
+            "DescribeLaunchTemplates" => launch_templates::describe(self, ask),
+            "DescribeLaunchTemplateVersions" => launch_templates::describe_versions(self, ask),
             "StartInstance" => lifecycle::start(self, ask),
             "StopInstance" => lifecycle::stop(self, ask),
             "StopInstances" => lifecycle::stop_many(self, ask),
@@ -221,6 +249,7 @@ impl Cloud {
             "ListTagResources" => tags::list(self, ask),
             "DescribeRegions" => Ok(catalogue::regions(self)),
             "DescribeInstanceTypes" => catalogue::instance_types(self, ask),
+            "AssumeRole" => roles::assume(self, ask),
             "GetCallerIdentity" => Ok(catalogue::caller(self, ask)),
             _ => Err(Refusal::unmodelled(&format!("the action {action}"))),
         }
@@ -288,7 +317,7 @@ impl Cloud {
     }
 
     /// 64 hexadecimal digits that the seed and the subject decide.
-    fn draw(&self, subject: &str) -> String {
+    pub(crate) fn draw(&self, subject: &str) -> String {
         hex(&Sha256::digest(format!("{}/{subject}", self.scenario.seed)))
     }
 
@@ -314,22 +343,19 @@ pub(crate) fn name_of(request: &Request) -> (&'static str, String, Option<String
 
 /// Whether a request is meant to change something.
 pub(crate) fn is_write(request: &Request, action: &str) -> bool {
-    let reads = ["Describe", "List", "Get"];
+    let reads = ["Describe", "List", "Get", "AssumeRole"];
     let is_dry = Incoming::read(request).parameters.is_true("DryRun");
     !is_dry && !reads.iter().any(|it| action.starts_with(it))
+}
+
+/// Decodes a value of a query or a form.
+pub(crate) fn decode(text: &str) -> String {
+    wire::decode(text)
 }
 
 /// The error code of an answer.
 pub(crate) fn code_of(answer: &Answer) -> Option<String> {
     wire::code_of(answer)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |it: u8| char::from_digit(u32::from(it), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|it| [digit(it >> 4), digit(it & 15)])
-        .collect()
 }
 
 /// Everything that exists in a region, as `GET /_sim/state` shows it.
@@ -347,5 +373,10 @@ pub(crate) fn state(region: &Region) -> Value {
         .all()
         .map(|it| show::snapshot(it, &kept))
         .collect();
-    json!({"images": images, "instances": instances, "snapshots": snapshots})
+    let templates: Vec<Value> = region
+        .launch_templates
+        .all()
+        .map(show::whole_template)
+        .collect();
+    json!({"images": images, "instances": instances, "snapshots": snapshots, "launchTemplates": templates})
 }

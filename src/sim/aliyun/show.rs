@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::sim::aliyun::catalogue;
 use crate::sim::object::{
-    DiskDeviceMapping, Image, ImageStatus, Instance, Snapshot, SnapshotStatus,
+    DiskDeviceMapping, Image, ImageStatus, Instance, LaunchTemplate, LaunchTemplateVersion,
+    Snapshot, SnapshotStatus,
 };
 
 /// The images that instances use.
@@ -181,6 +182,59 @@ pub(super) fn snapshot(snapshot: &Snapshot, imaged: &BTreeSet<String>) -> Value 
         "RetentionDays": 65_536,
         "Tags": tags(&snapshot.tags),
     })
+}
+
+pub(super) fn template(template: &LaunchTemplate) -> Value {
+    let newest = template.versions.last().map(|it| it.version_number);
+    json!({
+        "LaunchTemplateId": template.launch_template_id,
+        "LaunchTemplateName": template.launch_template_name,
+        "CreateTime": template.create_time,
+        "ModifiedTime": template.create_time,
+        "CreatedBy": "1000000000000001",
+        "DefaultVersionNumber": newest,
+        "LatestVersionNumber": newest,
+        "ResourceGroupId": "",
+        "Tags": tags(&template.tags),
+    })
+}
+
+pub(super) fn template_version(
+    template: &LaunchTemplate,
+    version: &LaunchTemplateVersion,
+    is_detailed: bool,
+) -> Value {
+    let newest = template.versions.last().map(|it| it.version_number);
+    let mut shown = json!({
+        "LaunchTemplateId": template.launch_template_id,
+        "LaunchTemplateName": template.launch_template_name,
+        "CreateTime": template.create_time,
+        "ModifiedTime": template.create_time,
+        "CreatedBy": "1000000000000001",
+        "DefaultVersion": newest == Some(version.version_number),
+        "VersionNumber": version.version_number,
+        "VersionDescription": "",
+    });
+    if is_detailed {
+        let disk = |it| json!({"SnapshotId": it, "Category": "cloud_essd"});
+        let disks: Vec<Value> = version.snapshot_ids.iter().map(disk).collect();
+        shown["LaunchTemplateData"] = json!({
+            "ImageId": version.image_id,
+            "InstanceType": "ecs.c7.large",
+            "DataDisks": {"DataDisk": disks},
+        });
+    }
+    shown
+}
+
+/// A launch template with all its versions, as no single action answers it.
+pub(super) fn whole_template(template: &LaunchTemplate) -> Value {
+    let mut shown = self::template(template);
+    let versions = template.versions.iter();
+    let versions = versions.map(|it| template_version(template, it, true));
+    shown["LaunchTemplateVersionSets"] =
+        json!({"LaunchTemplateVersionSet": versions.collect::<Vec<_>>()});
+    shown
 }
 
 fn tags(tags: &BTreeMap<String, String>) -> Value {

@@ -175,6 +175,7 @@ impl Incoming {
         let named = match self.action.as_str() {
             "CreateImage" => text("ImageName"),
             "RunInstances" => text("InstanceName"),
+            "AssumeRole" | "AssumeRoleWithOIDC" => text("RoleArn"),
             _ => None,
         };
         named
@@ -185,6 +186,7 @@ impl Incoming {
             .or_else(|| list("ResourceId"))
             .or_else(|| text("InstanceIds"))
             .or_else(|| text("SnapshotIds"))
+            .or_else(|| text("LaunchTemplateId"))
             .or_else(|| text("ImageName"))
             .or_else(|| text("InstanceName"))
     }
@@ -290,7 +292,7 @@ fn decode_form(
 }
 
 /// Decodes as forms are decoded: the tea SDK for Python writes a space as `+`.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
