@@ -227,6 +227,9 @@ async fn serve(listener: TcpListener, account: Factory) {
 }
 
 fn page(account: Factory, asked: &str) -> Value {
+    if asked.contains("Action=DescribeLaunchTemplates") {
+        return json!({"RequestId": "R", "TotalCount": 0, "LaunchTemplateSets": {"LaunchTemplateSet": []}});
+    }
     if asked.contains("Action=DescribeSnapshots") {
         return json!({"RequestId": "R", "Snapshots": {"Snapshot": []}});
     }

@@ -190,7 +190,8 @@ fn see(
     }
 }
 
-/// All images that have a name or the tag of the line, the pinned one, and those that `snapshots` stand or stood behind.
+/// All images that have a name or the tag of the line, the newest of the families that those are in, the pinned one, and
+/// those that `snapshots` stand or stood behind.
 fn of_line<'a>(
     resource: &Resource<Spec>,
     images: &aliyun::Images,
@@ -198,7 +199,10 @@ fn of_line<'a>(
 ) -> Vec<Image> {
     let prefix = format!("{}-", resource.spec.name_prefix);
     let mut found: Vec<&aliyun::Image> = images.named_like(&prefix).collect();
-    found.extend(images.tagged(tags::OWNER, &resource.id.to_string()));
+    let owner = resource.id.to_string();
+    let ours = || images.tagged(tags::OWNER, &owner);
+    found.extend(ours());
+    found.extend(ours().filter_map(|it| images.newest_of_family(it.family.as_deref()?)));
     if let Some(pin) = resource.spec.pinned() {
         found.extend(images.with_id(&ImageId::new(pin)));
     }

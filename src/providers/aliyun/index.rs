@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Image, Snapshot};
+use super::{Image, ImageStatus, Snapshot};
 use crate::fact::Complete;
 use crate::ids::{ImageId, SnapshotId};
 
@@ -14,6 +14,7 @@ pub struct Images {
     /// Places in the order of the names there.
     by_name: Vec<usize>,
     by_snapshot: HashMap<SnapshotId, Vec<usize>>,
+    newest_of_family: HashMap<String, usize>,
     by_tag: ByTag,
 }
 
@@ -33,6 +34,7 @@ impl Images {
             by_id: items().map(|it| it.id.clone()).zip(0..).collect(),
             by_name: named.into_iter().map(|(_, place)| place).collect(),
             by_snapshot,
+            newest_of_family: newest_of_family(listed.items()),
             by_tag: ByTag::of(items().map(|it| &it.tags)),
             listed,
         }
@@ -69,6 +71,12 @@ impl Images {
         places.map(|it| &self.items()[*it])
     }
 
+    /// The newest one of a family that machines can be made from.
+    pub fn newest_of_family(&self, family: &str) -> Option<&Image> {
+        let place = self.newest_of_family.get(family);
+        place.map(|it| &self.items()[*it])
+    }
+
     /// Those with this tag.
     pub fn tagged(&self, key: &str, value: &str) -> impl Iterator<Item = &Image> {
         self.by_tag
@@ -76,6 +84,21 @@ impl Images {
             .iter()
             .map(|it| &self.items()[*it])
     }
+}
+
+fn newest_of_family(images: &[Image]) -> HashMap<String, usize> {
+    let mut newest: HashMap<String, usize> = HashMap::new();
+    for (place, image) in images.iter().enumerate() {
+        let is_ready = image.status == ImageStatus::Available && image.usable != Some(false);
+        let Some(family) = image.family.as_ref().filter(|_| is_ready) else {
+            continue;
+        };
+        let known = newest.get(family);
+        if known.is_none_or(|it| images[*it].created < image.created) {
+            newest.insert(family.clone(), place);
+        }
+    }
+    newest
 }
 
 /// All snapshots of a region.
