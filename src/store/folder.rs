@@ -16,6 +16,8 @@ use super::atomic;
 const HELD_MAX: Duration = Duration::from_secs(10);
 /// How often it is tried in that time.
 const TRY_EVERY: Duration = Duration::from_millis(200);
+/// What keeps a status directory out of git. Once it is there, nothing waits for the disk before the first request.
+const IGNORE_ALL: &[u8] = b"*\n";
 
 /// A status directory that is held. It is let go when this is dropped, or when the process dies.
 #[must_use]
@@ -106,7 +108,10 @@ fn prepare(path: &Path) -> Result<File, Refusal> {
     if is_tracked_by_git(path) {
         return Err(unusable(path, "git tracks files in it"));
     }
-    atomic::write(&path.join(".gitignore"), b"*\n").map_err(failed)?;
+    let ignored = path.join(".gitignore");
+    if fs::read(&ignored).ok().as_deref() != Some(IGNORE_ALL) {
+        atomic::write(&ignored, IGNORE_ALL).map_err(failed)?;
+    }
     File::options()
         .create(true)
         .truncate(false)

@@ -3,6 +3,8 @@
 //! The scripts built the new image themselves. Here somebody else has built it, under its dated name, and `reconcile`
 //! names it and deletes the surplus. `intended` wins over `upstream`; `keep` counts the total, the new image included.
 
+mod skip;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -53,7 +53,7 @@ async fn reads_all_pages_of_all_statuses() {
         ids,
         (1..=250).map(|it| format!("m-{it}")).collect::<Vec<_>>()
     );
-    assert_eq!(images.at().to_string(), "2026-11-21T02:00:00Z");
+    assert_eq!(images.listed().at().to_string(), "2026-11-21T02:00:00Z");
     assert_eq!(cloud.requests().len(), 3);
     for form in cloud.requests() {
         assert_eq!(form["ImageOwnerAlias"], "self");

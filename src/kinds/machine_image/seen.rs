@@ -150,7 +150,7 @@ pub(super) async fn observe(
     let ecs = &context.clients.aliyun;
     let images = ecs.images(&home.place).await?;
     let swept = context.remembered.get(SWEPT);
-    let due = swept.is_none_or(|swept| images.at().since(*swept) >= SWEEP_EVERY);
+    let due = swept.is_none_or(|swept| images.listed().at().since(*swept) >= SWEEP_EVERY);
     let snapshots = if resource.spec.retention.delete_snapshots && due {
         Some(ecs.snapshots(&home.place).await?)
     } else {
@@ -182,7 +182,7 @@ fn see(
     Seen {
         images: of_line(resource, images, left.iter().flatten()),
         images_listed: images.items().len(),
-        at: images.at(),
+        at: images.listed().at(),
         snapshots: left,
         snapshots_listed: snapshots.map_or(0, |it| it.items().len()),
         home,
@@ -190,7 +190,8 @@ fn see(
     }
 }
 
-/// All images that have a name or the tag of the line, the pinned one, and those that `snapshots` stand or stood behind.
+/// All images that have a name or the tag of the line, the newest of the families that those are in, the pinned one, and
+/// those that `snapshots` stand or stood behind.
 fn of_line<'a>(
     resource: &Resource<Spec>,
     images: &aliyun::Images,
@@ -198,7 +199,10 @@ fn of_line<'a>(
 ) -> Vec<Image> {
     let prefix = format!("{}-", resource.spec.name_prefix);
     let mut found: Vec<&aliyun::Image> = images.named_like(&prefix).collect();
-    found.extend(images.tagged(tags::OWNER, &resource.id.to_string()));
+    let owner = resource.id.to_string();
+    let ours = || images.tagged(tags::OWNER, &owner);
+    found.extend(ours());
+    found.extend(ours().filter_map(|it| images.newest_of_family(it.family.as_deref()?)));
     if let Some(pin) = resource.spec.pinned() {
         found.extend(images.with_id(&ImageId::new(pin)));
     }

@@ -1,8 +1,6 @@
 //! The actions on images (ECS API reference: `DescribeImages`, `DescribeImageFromFamily`, `CreateImage`,
 //! `ModifyImageAttribute`, `DeleteImage`).
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
@@ -46,13 +44,14 @@ pub(super) fn describe(cloud: &mut Cloud, ask: &Ask) -> Reply {
         "400 InvalidImageOwnerAlias.ValueNotSupported",
     )?;
     let page = page::by_number(ask, 100)?;
-    let filter = Filter::read(ask)?;
+    let filter = Filter::read(cloud, ask)?;
     ask.unless_dry()?;
     let region = ask.region(cloud);
     let used = show::used_images(region.instances.all_at(ask.view));
     let mut images = page::listing(cloud, ask, &region.images)?;
+    let usage = ask.text("Usage");
     images.retain(|it| {
-        filter.lets_pass(cloud, ask, it) && ask.passes("Usage", show::image_usage(it, &used))
+        filter.lets_pass(it) && usage.is_none_or(|usage| usage == show::image_usage(it, &used))
     });
     let mut answer = page
         .cut(ask, images)
@@ -61,21 +60,47 @@ pub(super) fn describe(cloud: &mut Cloud, ask: &Ask) -> Reply {
     Ok(answer)
 }
 
-/// What a listing of images is narrowed by.
-struct Filter {
-    statuses: Option<BTreeSet<String>>,
+/// What a listing of images is narrowed by. The request is read once: a listing may be long.
+struct Filter<'a> {
+    name: Option<(&'a str, NameMatch)>,
+    statuses: Option<Vec<ImageStatus>>,
+    usable: Option<bool>,
+    /// What fields must hold, of those that were asked for.
+    fields: Vec<(&'a str, Field)>,
+    snapshot: Option<SnapshotId>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 }
 
-impl Filter {
-    fn read(ask: &Ask) -> Result<Self, Refusal> {
+type Field = fn(&Image) -> &str;
+
+const FIELDS: [(&str, Field); 5] = [
+    ("ImageId", |it| it.image_id.as_str()),
+    ("ImageFamily", |it| &it.image_family),
+    ("Architecture", |it| &it.architecture),
+    ("ImageOwnerAlias", |it| &it.image_owner_alias),
+    ("OSType", |_| "linux"),
+];
+
+impl<'a> Filter<'a> {
+    fn read(cloud: &Cloud, ask: &'a Ask) -> Result<Self, Refusal> {
+        let status = |it: &str| serde_json::from_value(json!(it)).ok();
         let mut filter = Self {
+            // "Fuzzy search is supported", without saying how: what it matches is a setting.
+            name: ask
+                .text("ImageName")
+                .map(|it| (it, cloud.scenario.settings.image_name_match)),
             // "Available" is the default; a comma list; newer SDKs know ALL.
             statuses: match ask.text("Status").unwrap_or("Available") {
                 "ALL" => None,
-                list => Some(list.split(',').map(str::to_owned).collect()),
+                list => Some(list.split(',').filter_map(status).collect()),
             },
+            usable: ask.text("Usable").map(|_| ask.is_true("Usable")),
+            fields: FIELDS
+                .into_iter()
+                .filter_map(|(name, field)| Some((ask.text(name)?, field)))
+                .collect(),
+            snapshot: ask.text("SnapshotId").map(SnapshotId::new),
             since: None,
             until: None,
         };
@@ -102,28 +127,21 @@ impl Filter {
         Ok(filter)
     }
 
-    fn lets_pass(&self, cloud: &Cloud, ask: &Ask, image: &Image) -> bool {
-        // "Fuzzy search is supported", without saying how: what it matches is a setting.
-        let is_named = ask.text("ImageName").is_none_or(|name| {
-            match cloud.scenario.settings.image_name_match {
-                NameMatch::Substring => image.image_name.contains(name),
-                NameMatch::Exact => image.image_name == name,
-            }
+    fn lets_pass(&self, image: &Image) -> bool {
+        let is_named = self.name.is_none_or(|(name, way)| match way {
+            NameMatch::Substring => image.image_name.contains(name),
+            NameMatch::Exact => image.image_name == name,
         });
-        let status = json!(image.status);
-        let has_status =
-            |wanted: &BTreeSet<String>| status.as_str().is_some_and(|it| wanted.contains(it));
+        let statuses = self.statuses.as_ref();
+        let snapshot = self.snapshot.as_ref();
         is_named
-            && self.statuses.as_ref().is_none_or(has_status)
-            && (ask.text("Usable").is_none() || ask.is_true("Usable") == image.usable)
-            && ask.passes("ImageId", image.image_id.as_str())
-            && ask.passes("ImageFamily", &image.image_family)
-            && ask.passes("Architecture", &image.architecture)
-            && ask.passes("ImageOwnerAlias", &image.image_owner_alias)
-            && ask.passes("OSType", "linux")
-            && ask
-                .text("SnapshotId")
-                .is_none_or(|it| image.holds(&SnapshotId::new(it)))
+            && statuses.is_none_or(|it| it.contains(&image.status))
+            && self.usable.is_none_or(|it| it == image.usable)
+            && self
+                .fields
+                .iter()
+                .all(|(value, field)| field(image) == *value)
+            && snapshot.is_none_or(|it| image.holds(it))
             && self.since.is_none_or(|it| image.creation_time >= it)
             && self.until.is_none_or(|it| image.creation_time <= it)
     }

@@ -1,5 +1,7 @@
 //! Order and paging of listings: by number (`DescribeImages`) or by token (`DescribeInstances`).
 
+use std::cmp::Reverse;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -169,10 +171,10 @@ pub(super) fn listing<'a, T: Object>(
         filter.is_empty() || tagged().is_some_and(|it| names::has_tags(it.tags(), &filter))
     };
     let mut objects: Vec<&T> = shelf.all_at(ask.view).filter(is_tagged).collect();
-    let key = |it: &'a T| (it.created(), it.id());
+    let key = |it: &&'a T| (it.created(), it.id());
     match cloud.scenario.settings.listing_order {
-        ListingOrder::NewestFirst => objects.sort_by(|a, b| key(b).cmp(&key(a))),
-        ListingOrder::OldestFirst => objects.sort_by(|a, b| key(a).cmp(&key(b))),
+        ListingOrder::NewestFirst => objects.sort_by_cached_key(|it| Reverse(key(it))),
+        ListingOrder::OldestFirst => objects.sort_by_cached_key(key),
         ListingOrder::Shuffled => {
             objects.sort_by_cached_key(|it| cloud.draw(&format!("order/{}", it.id())));
         }

@@ -1,7 +1,7 @@
 //! A line's part of a listing gives the same plan as the whole of it.
 
 use crate::fact::Complete;
-use crate::ids::{RegionId, ResourceId};
+use crate::ids::{LaunchTemplateId, RegionId, ResourceId};
 use crate::kinds::machine_image::plan::plan;
 use crate::providers::aliyun::{ImageStatus, Place};
 use crate::resource::{Goal, Policy, Source};
@@ -65,6 +65,7 @@ impl Draw {
             &ImageStatus::CreateFailed,
             &ImageStatus::Deprecated,
         ];
+        let families = [None, Some("p-amd64"), Some("p-arm64"), Some("f")];
         let snapshot = self.one_of(&[1, 2, 3, 4, 5, 6, 7, 8]);
         aliyun::Image {
             id: ImageId::new(&format!("m-{number}")),
@@ -74,13 +75,27 @@ impl Draw {
                 .one_of(&["x86_64", "x86_64", "arm64", "i386"])
                 .to_owned(),
             created: Timestamp::parse(self.one_of(&days)),
-            usable: Some(true),
+            usable: self.one_of(&[Some(true), None, Some(false)]),
             in_use: self.one_of(&[false, false, true]),
             shared: false,
             size_gib: 20,
-            family: None,
+            family: self.one_of(&families).map(str::to_owned),
             snapshots: vec![SnapshotId::new(&format!("s-{snapshot}"))],
             tags: self.tags(),
+        }
+    }
+
+    fn template(&mut self) -> Template {
+        let sources = [None, Some("f"), Some("p-amd64"), Some("m-3")];
+        let version = TemplateVersion {
+            number: 1,
+            source: self.one_of(&sources).map(str::to_owned),
+            snapshots: Vec::new(),
+        };
+        Template {
+            id: LaunchTemplateId::new("lt-1"),
+            name: "web".to_owned(),
+            versions: vec![version],
         }
     }
 
@@ -139,11 +154,14 @@ fn the_part_that_a_line_sees_is_all_that_its_plan_depends_on() {
             at,
             snapshots: Some(snapshots.iter().map(snapshot).collect()),
             snapshots_listed: snapshots.len(),
-            templates: Some(Fact::Known(Vec::new())),
+            templates: Some(Fact::Known(vec![draw.template()])),
         };
         let images = aliyun::Images::of(Complete::read_to_its_end(images, at));
         let snapshots = aliyun::Snapshots::of(Complete::read_to_its_end(snapshots, at));
-        let part = see(&resource, home, &images, Some(&snapshots));
+        let part = Seen {
+            templates: whole.templates.clone(),
+            ..see(&resource, home, &images, Some(&snapshots))
+        };
         let planned = plan(&resource, &part);
         assert_eq!(planned, plan(&resource, &whole), "seed {seed}");
         parts += part.images.len();

@@ -1,0 +1,28 @@
+//! The figures, measured on this machine and printed: ratios and counts where that is possible.
+//!
+//! It fails only where a figure could not be measured. With `--check` it fails also where one that a busy machine cannot
+//! spoil is beyond its bound, and where the official SDK is not there to be measured beside.
+
+mod beside_scripts;
+mod beside_sdk;
+mod cloud;
+mod factory;
+mod figures;
+mod one_pass;
+mod planning;
+mod program;
+
+use std::process::ExitCode;
+
+use figures::Figures;
+
+fn main() -> ExitCode {
+    let mut figures = Figures::default();
+    planning::measure(&mut figures);
+    one_pass::measure(&mut figures);
+    program::measure(&mut figures);
+    beside_sdk::measure(&mut figures);
+    beside_scripts::measure(&mut figures);
+    let is_checked = std::env::args().any(|it| it == "--check");
+    figures.end(is_checked)
+}
