@@ -60,6 +60,7 @@ fn the_state_file_that_it_shows_is_valid() {
 fn every_command_and_option_that_it_names_is_in_the_help() {
     let help = reconcile(&["--help"]).exits(0).stdout
         + &reconcile(&["image-id", "--help"]).stdout
+        + &reconcile(&["plan", "--help"]).stdout
         + &reconcile(&["simulate", "--help"]).stdout;
     let mut count = 0;
     for line in blocks("sh").iter().flat_map(|it| it.lines()) {
@@ -83,4 +84,47 @@ fn every_command_and_option_that_it_names_is_in_the_help() {
         }
     }
     assert!(count > 10, "only {count} words were checked");
+}
+
+/// All files below a folder.
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be listed") {
+        let path = entry.expect("the folder can be listed").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn every_option_that_is_deployed_is_in_the_help() {
+    let help = reconcile(&["--help"]).exits(0).stdout;
+    let mut count = 0;
+    for file in files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy")) {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let runs_us = |line: &&str| {
+            ["/reconcile ", "/reconcile:0", "args: ["]
+                .iter()
+                .any(|it| line.contains(it))
+                && !line.contains("docker")
+        };
+        for line in text.lines().filter(runs_us) {
+            // What runs us comes first, and has options of its own.
+            let ours = line.split("/reconcile ").last().unwrap_or(line);
+            let words = ours.split(|it: char| !(it.is_ascii_lowercase() || it == '-'));
+            for option in words.filter(|it| it.len() > 2 && it.starts_with("--")) {
+                assert!(
+                    help.contains(option),
+                    "{}: {option} in {line}",
+                    file.display()
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 8, "only {count} options were found");
 }

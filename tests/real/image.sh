@@ -66,6 +66,7 @@ refused 78 'Read-only file system' in_cloud --once --status-dir /status
 in_cloud --once --wait 10m
 in_cloud --once | tee "$work/second"
 grep -q '^No changes\. ' "$work/second" || fail 'the second run found something to do'
+in_cloud --interval 1s --listen 127.0.0.1:0 --for 3s | grep '^No changes\. '
 
 # A folder as Kubernetes' emptyDir: of root, and open to all. The status is lost with it, which costs nothing here.
 mkdir "$work/volume"
