@@ -1,6 +1,6 @@
 //! How each resource is at the end of a pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::Fault;
 use crate::ids::ResourceId;
@@ -88,10 +88,13 @@ fn open(
         |it: &&Step<Box<dyn AnyOp>>| state.is_settling(&token(resource.id(), it.op.as_ref()));
     let is_refused =
         |it: &Step<Box<dyn AnyOp>>| it.group.as_ref().is_some_and(|it| refused.contains_key(it));
+    // What comes after a refused step of the same chain waits for a person too.
+    let refused_steps = steps.iter().filter(|it| is_refused(it));
+    let held: BTreeSet<&str> = refused_steps.map(|it| it.chain.as_str()).collect();
     let settling = steps.iter().filter(is_settling).count();
     let left = steps
         .iter()
-        .filter(|it| !is_settling(it) && !is_refused(it))
+        .filter(|it| !is_settling(it) && !held.contains(it.chain.as_str()))
         .count();
     if left > 0 {
         return Some(Open::Steps(left));

@@ -47,7 +47,7 @@ fn carry_out(world: &mut World, request: &Request, now: Timestamp) -> Result<Val
         ("POST", "objects") => {
             let objects: Objects = read(request)?;
             world.scenario.check(&objects)?;
-            world.cloud.add(&objects, now);
+            world.meddle(&objects, now);
             Ok(json!({}))
         }
         ("POST", "reset") => {

@@ -97,6 +97,14 @@ pub enum What {
     },
     /// An object lacks these tags from now on.
     Untagged { object: String, keys: Vec<String> },
+    /// Somebody else made an image, or made it what it is now; no request was sent for it.
+    ImagePut(Box<Image>),
+    /// Somebody else made an instance, or made it what it is now.
+    InstancePut(Box<Instance>),
+    /// Somebody else made a snapshot, or made it what it is now.
+    SnapshotPut(Box<Snapshot>),
+    /// Somebody else removed an object.
+    Taken { object: String },
 }
 
 /// Who removed an instance.

@@ -36,7 +36,7 @@ use crate::sim::aliyun::Cloud;
 use crate::sim::history::{Call, Event};
 use crate::sim::identity::Guest;
 use crate::sim::object::{Image, Instance, Snapshot};
-use crate::sim::scenario::Scenario;
+use crate::sim::scenario::{Objects, Scenario};
 use crate::sim::trouble::{Trouble, TroubleKind, Troubles};
 
 /// An HTTP request as it arrived.
@@ -229,6 +229,18 @@ impl World {
             .map_or(Vec::new(), |it| it.snapshots.all().cloned().collect())
     }
 
+    /// Puts objects into the world, as somebody does who is no client here; one that is there becomes what it says.
+    pub fn meddle(&mut self, objects: &Objects, now: Timestamp) {
+        self.cloud.settle(now);
+        self.cloud.meddle(objects, now);
+    }
+
+    /// Takes an object out of the world, as somebody does who is no client here.
+    pub fn take(&mut self, id: &str, now: Timestamp) {
+        self.cloud.settle(now);
+        self.cloud.take(id, now);
+    }
+
     /// All calls so far, in the order in which they were carried out.
     pub fn calls(&self) -> &[Call] {
         &self.calls
@@ -246,6 +258,11 @@ impl World {
 
     fn log(&mut self, name: &CallName, request: &Request, at: Timestamp, answer: &Answer) {
         let is_cut = answer.delivery == Delivery::Cut;
+        if let Some(kept) = self.scenario.settings.calls_kept
+            && self.calls.len() >= 2 * kept.max(1)
+        {
+            self.calls.drain(..kept.max(1));
+        }
         self.calls.push(Call {
             n: name.n,
             at,

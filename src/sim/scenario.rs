@@ -83,6 +83,9 @@ pub struct Settings {
     pub page_size_max: usize,
     /// How many calls are too many.
     pub throttling: Option<Throttling>,
+    /// How many of the latest calls the list of calls holds at least; left out: all. A world that goes on for weeks would
+    /// grow by the others.
+    pub calls_kept: Option<usize>,
 }
 
 /// What a name given to a listing matches.
@@ -192,6 +195,7 @@ impl Default for Settings {
             listing_order: ListingOrder::NewestFirst,
             page_size_max: 100,
             throttling: None,
+            calls_kept: None,
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum TroubleKind {
     Torn,
     /// Between two pages an entry of an earlier page goes: one is missed, and the total is one less.
     TornShorter,
+    /// Between two pages an entry comes in front of all others: one is seen twice, and the total is one more.
+    TornLonger,
     /// It happens, but the answer cannot be read: with `status` a page of HTML, without it half a body.
     Garbage,
     /// It happens, but the answer takes `seconds`.
@@ -44,7 +46,7 @@ pub struct Trouble {
     /// As in `DescribeImages`; left out: any.
     #[serde(default)]
     pub action: Option<String>,
-    /// As in the list of calls; left out: any.
+    /// As in the list of calls; left out: any; empty: only calls that name none.
     #[serde(default)]
     pub object: Option<String>,
     /// The first call to strike among those that match, from 1, counted since the trouble was set.
@@ -82,7 +84,7 @@ impl Trouble {
         let fits = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|it| it == is);
         fits(&self.service, name.service)
             && fits(&self.action, &name.action)
-            && (self.object.is_none() || self.object == name.object)
+            && fits(&self.object, name.object.as_deref().unwrap_or_default())
     }
 
     /// Whether the call that matched as number `seen` is one to strike.
@@ -113,6 +115,7 @@ impl Trouble {
             | TroubleKind::Stale
             | TroubleKind::Torn
             | TroubleKind::TornShorter
+            | TroubleKind::TornLonger
             | TroubleKind::Vanish
             | TroubleKind::Reclaim
             | TroubleKind::CreateFailed => answer,

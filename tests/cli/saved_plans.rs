@@ -86,7 +86,7 @@ fn changed(place: &Place, change: impl FnOnce(&mut Value)) {
 
 #[test]
 fn a_plan_that_is_not_of_these_files_this_account_and_this_program_does_nothing() {
-    let place = place(&images(&["amd64-latest"]));
+    let place = place(&images(&["amd64-latest", "arm64-latest"]));
     let refused = |code, words: &str| {
         let run = place.run(&APPLY).exits(code);
         assert!(run.stderr.contains(words), "{}", run.stderr);
@@ -115,7 +115,7 @@ fn a_plan_that_is_not_of_these_files_this_account_and_this_program_does_nothing(
 
 #[test]
 fn a_plan_of_another_account_does_nothing() {
-    let place = place(&images(&["amd64-latest"]));
+    let place = place(&images(&["amd64-latest", "arm64-latest"]));
     // Which account it is, is asked for: nothing declares it.
     let line = "  accountId: \"1000000000000001\"\n";
     place.edit("state/region.yaml", line, "");
@@ -137,7 +137,7 @@ fn a_plan_of_another_account_does_nothing() {
 
 #[test]
 fn a_plan_says_itself_what_it_is_about() {
-    let place = place(&images(&["amd64-latest"]));
+    let place = place(&images(&["amd64-latest", "arm64-latest"]));
     let only = [&PLAN[..], &["--only", "InstancePolicy"]].concat();
     place.run(&only).exits(0);
     let run = place.run(&APPLY).exits(0);
@@ -152,7 +152,7 @@ fn a_plan_says_itself_what_it_is_about() {
 
 #[test]
 fn a_plan_that_cannot_be_saved_is_said_so_and_leaves_nothing() {
-    let place = place(&images(&["amd64-latest"]));
+    let place = place(&images(&["amd64-latest", "arm64-latest"]));
     for file in ["missing/plan.json", "/proc/plan.json", "state"] {
         let run = place
             .run(&["plan", "--simulate=world.yaml", "--out", file])

@@ -10,10 +10,10 @@ use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::reference::Reference;
 use crate::proofs::cases::Case;
 use crate::proofs::figure;
 use crate::proofs::lab::Lab;
+use crate::proofs::reference::Reference;
 
 /// How many objects of each sort there are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,11 +38,7 @@ impl Crowd {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         std::fs::write(folder.path().join("all.yaml"), self.state())
             .expect("a file can be written");
-        let case = Case {
-            name: name.to_owned(),
-            folder: folder.path().to_owned(),
-            scenario: self.scenario(),
-        };
+        let case = Case::new(name, folder.path(), &self.scenario());
         (case, folder)
     }
 

@@ -3,22 +3,16 @@
 
 mod access;
 mod answers;
-mod clocks;
 mod crowd;
-mod listings;
+mod daemon;
 mod processes;
-mod reference;
 mod streams;
 mod throttled;
 mod told;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
 use crate::cli::Place;
-use crate::proofs::cases::Case;
 
 /// The world of the demo, as far as `changes` do not say otherwise.
 fn world(changes: &Value) -> Value {
@@ -45,28 +39,4 @@ fn key_without(actions: &[&str]) -> Value {
         "secret": "simulated-secret-of-no-account",
         "denied": actions,
     }])
-}
-
-/// The demo, as a case.
-fn demo() -> Case {
-    Case {
-        name: "demo".to_owned(),
-        folder: std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("state"),
-        scenario: Scenario::default_past(),
-    }
-}
-
-/// Does the same with each of many things. Worlds share nothing, so they run side by side; the first that fails ends
-/// all.
-fn with_each<T: Sync>(things: &[T], work: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(thing) = things.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    work(thing);
-                }
-            });
-        }
-    });
 }

@@ -118,7 +118,7 @@ fn start(mut command: Command) -> Child {
     command.spawn().expect("the program can be started")
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(super) fn signal(child: &Child, signal: Signal) {
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     kill_process(id.expect("a process has a number"), signal).expect("it runs");
 }

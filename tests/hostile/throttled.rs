@@ -1,6 +1,5 @@
-//! Too many requests: each call refused once and three times, and an account that allows only a few a minute.
+//! Too many requests: an account that allows only a few a minute, or none.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -10,54 +9,18 @@ use reconcile::report::Style;
 use reconcile::sim::scenario::Throttling;
 use serde_json::json;
 
-use super::reference::{Reference, effective_writes};
+use super::place;
 use super::told::tell;
-use super::{demo, place, with_each};
-use crate::proofs::cases::all;
+use crate::proofs::cases::Case;
 use crate::proofs::figure;
 use crate::proofs::lab::Lab;
-
-#[test]
-fn every_call_that_is_throttled_once_or_three_times_is_made_later() {
-    let mut count = 0;
-    for case in all() {
-        let reference = Reference::of(&case);
-        let mut troubles = Vec::new();
-        if case.name != "demo" {
-            for (n, times) in (1..=reference.calls.len()).flat_map(|it| [(it, 1), (it, 3)]) {
-                troubles.push(json!([{"nth": n, "times": times, "fault": "status", "status": 429, "seconds": 7}]));
-            }
-        }
-        // The older form, which does not say how long to wait.
-        let actions: BTreeSet<&String> = reference.calls.iter().map(|it| &it.action).collect();
-        for action in actions {
-            troubles.push(json!([{"action": action, "times": 3, "fault": "status", "status": 400, "code": "Throttling.User"}]));
-        }
-        count += troubles.len();
-        with_each(&troubles, |trouble| {
-            let survived = reference.survives(trouble);
-            assert!(
-                survived.report.is_converged(),
-                "{}: one process is enough: {trouble}",
-                case.name
-            );
-            // Where listings lag, a later look sees more, and less is repeated.
-            let writes = effective_writes(&reference.calls);
-            let is_same = survived.writes == writes || case.scenario.times.listing_lag > 0;
-            assert!(is_same, "{}: {trouble}: {}", case.name, survived.writes);
-        });
-    }
-    figure(
-        "throttled calls enumerated and passed (C4)",
-        &count.to_string(),
-    );
-}
+use crate::proofs::reference::Reference;
 
 #[test]
 fn an_account_that_allows_three_calls_a_minute_comes_to_the_same_end() {
-    let reference = Reference::of(&demo());
+    let reference = Reference::of(&Case::demo());
     for status in [400, 429] {
-        let mut case = demo();
+        let mut case = Case::demo();
         case.scenario.settings.throttling = Some(Throttling {
             per_minute: 3,
             status,
@@ -103,7 +66,7 @@ async fn send(lab: &Lab, calls: usize) {
 fn calls_are_made_as_fast_as_the_account_allows_and_few_are_refused() {
     const MINUTES: usize = 100;
     for (per_minute, status) in [(3, 400), (3, 429), (20, 400), (20, 429)] {
-        let mut case = demo();
+        let mut case = Case::demo();
         case.scenario.settings.throttling = Some(Throttling { per_minute, status });
         let calls = MINUTES * usize::try_from(per_minute).expect("a small number");
         Lab::new(&case).block_on(async |lab| {
@@ -125,7 +88,7 @@ fn calls_are_made_as_fast_as_the_account_allows_and_few_are_refused() {
 
 #[test]
 fn one_refusal_holds_back_all_calls_of_its_kind_and_no_other() {
-    Lab::new(&demo()).block_on(async |lab| {
+    Lab::new(&Case::demo()).block_on(async |lab| {
         lab.trouble(
             &json!([{"action": "DescribeImages", "fault": "status", "status": 429, "seconds": 40}]),
         );
@@ -160,7 +123,7 @@ fn one_refusal_holds_back_all_calls_of_its_kind_and_no_other() {
 
 #[test]
 fn speed_comes_back_within_minutes_after_a_single_refusal() {
-    Lab::new(&demo()).block_on(async |lab| {
+    Lab::new(&Case::demo()).block_on(async |lab| {
         lab.trouble(&json!([{"fault": "status", "status": 400, "code": "Throttling.User"}]));
         let begun = lab.now();
         send(lab, 1000).await;
@@ -171,7 +134,7 @@ fn speed_comes_back_within_minutes_after_a_single_refusal() {
 
 #[test]
 fn an_hour_of_throttling_is_waited_out_and_told() {
-    Lab::new(&demo()).block_on(async |lab| {
+    Lab::new(&Case::demo()).block_on(async |lab| {
         let throttled = json!([{"fault": "status", "status": 400, "code": "Throttling.User", "times": 1_000_000}]);
         lab.trouble(&throttled);
         let hour = async {

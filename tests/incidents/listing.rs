@@ -1,4 +1,6 @@
-//! What went wrong with listings: W9 to W11, A1b, PA6.
+//! What went wrong with listings: W9 to W11, A1b, E1, PA6.
+
+use std::time::Duration;
 
 use reconcile::clock::Timestamp;
 use reconcile::fault::Class;
@@ -298,4 +300,25 @@ fn pa6_a_world_full_of_traps_is_read_right() {
             },
         );
     }
+}
+
+#[test]
+fn e1_a_snapshot_that_an_empty_listing_hid_goes_a_day_later() {
+    let mut all = images(
+        "m-1 latest       11-20T02:17:30 ours L family
+         m-2 202611190217 11-19T02:17:30 ours",
+    );
+    all[1]["DiskDeviceMappings"] = json!({"DiskDeviceMapping": [{"SnapshotId": "s-2"}]});
+    let world = json!({"objects": {"images": all}});
+    lab(&line("retention: {keep: 1}"), world).block_on(async |lab| {
+        lab.trouble(&json!([
+            {"action": "DescribeSnapshots", "times": 12, "fault": "stale", "seconds": 100_000_000},
+        ]));
+        assert!(lab.converge(1).await.is_converged());
+        assert_eq!(lab.deleted(), ["m-2"]);
+        lab.trouble(&json!([]));
+        lab.wait(Duration::from_secs(25 * 3600)).await;
+        assert!(lab.converge(2).await.is_converged());
+        assert_eq!(lab.deleted(), ["m-2", "s-2"]);
+    });
 }

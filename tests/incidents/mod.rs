@@ -14,10 +14,10 @@
 //! | D1 D3, W30–W34, PA10 PA11 PA12 | no containers yet |
 //! | W35 W36 W38 W39 | no guests yet |
 //! | D2, E2 E3, W37 | not about behaviour |
+//! | E1, every call | the proofs, `calls` |
 //! | E4 | the simulator's tests |
 //! | PA1 | is A1 again |
 
-mod every_call;
 mod listing;
 mod machines;
 mod naming;

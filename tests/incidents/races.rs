@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{REGION, images, instances, lab, line, machines, names, policy};
 use crate::proofs::cases;
 use crate::proofs::lab::{Lab, state_of};
-use crate::proofs::oracle;
 
 #[test]
 fn toctou_two_runs_at_once_come_to_the_same_as_one() {
@@ -19,7 +18,7 @@ fn toctou_two_runs_at_once_come_to_the_same_as_one() {
             let report = lab.converge(3).await;
             assert!(report.is_converged(), "{}: {}", case.name, report.to_json());
             assert_eq!(state_of(lab), alone, "{}", case.name);
-            oracle::check(&case, lab);
+            lab.check_end(&report);
         });
     }
 }

@@ -126,9 +126,9 @@ impl Login {
     async fn arn(&self) -> Result<String, Fault> {
         self.clients
             .aliyun
-            .caller(&self.place)
+            .caller_now(&self.place)
             .await
-            .map(|it| it.arn.clone())
+            .map(|it| it.arn)
     }
 
     async fn wait(&self, seconds: u64) {

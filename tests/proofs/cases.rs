@@ -1,48 +1,62 @@
 //! The cases, and what each of them must come to without any fault.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
+use reconcile::engine::{Inventory, load};
+use reconcile::kinds::KINDS;
 use reconcile::report::{Outcome, Style};
 use reconcile::resource::yaml_value;
 use reconcile::sim::scenario::{ListingOrder, Scenario};
 
 use super::figure;
 use super::lab::{Lab, state_of};
-use super::oracle;
 
 /// One case.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
-    pub(crate) folder: PathBuf,
+    /// What is declared.
+    pub(crate) inventory: Arc<Inventory>,
+    /// What exists.
     pub(crate) scenario: Scenario,
 }
 
-/// All cases, by name. The demo takes the project's example files and the world that the program carries.
+impl Case {
+    /// A case whose state files are in a folder.
+    pub(crate) fn new(name: &str, folder: &Path, scenario: &Scenario) -> Self {
+        let inventory = load(folder, KINDS).unwrap_or_else(|findings| panic!("{findings:#?}"));
+        Self {
+            name: name.to_owned(),
+            inventory: Arc::new(inventory),
+            scenario: scenario.clone(),
+        }
+    }
+
+    /// The project's example files and the world that the program carries.
+    pub(crate) fn demo() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("state");
+        Self::new("demo", &folder, &Scenario::default_past())
+    }
+}
+
+/// All cases, by name: those of `tests/cases`, and the demo.
 pub(crate) fn all() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut cases = vec![Case {
-        name: "demo".to_owned(),
-        folder: root.join("state"),
-        scenario: Scenario::default_past(),
-    }];
+    let mut cases = vec![Case::demo()];
     for entry in fs::read_dir(root.join("tests/cases")).expect("the cases are there") {
         let folder = entry.expect("the cases can be read").path();
         let world = fs::read_to_string(folder.join("world.yaml")).expect("a case has a world");
         let value = yaml_value(&world).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
         let scenario =
             Scenario::from_value(value).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
-        let name = folder
-            .file_name()
-            .expect("a folder has a name")
-            .to_string_lossy()
-            .into_owned();
-        cases.push(Case {
-            name,
-            folder: folder.join("state"),
-            scenario,
-        });
+        let name = folder.file_name().expect("a folder has a name");
+        cases.push(Case::new(
+            &name.to_string_lossy(),
+            &folder.join("state"),
+            &scenario,
+        ));
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
@@ -56,7 +70,7 @@ fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
         lab.block_on(async |lab| {
             let report = lab.converge(1).await;
             assert!(report.is_converged(), "{}: {}", case.name, report.to_json());
-            oracle::check(&case, lab);
+            lab.check_end(&report);
             let before = state_of(lab);
             let written = lab.writes();
             let done = report

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,21 +16,22 @@ use tokio::sync::watch;
 use reconcile::clock::{Clock, Timestamp, VirtualClock};
 use reconcile::engine::{self, Extent, Flags, Inventory, Run, Selection, State, load};
 use reconcile::kind::Registration;
-use reconcile::kinds::KINDS;
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
 use reconcile::sim::history::{Event, What};
 use reconcile::sim::scenario::Scenario;
 use reconcile::sim::server::{Gate, GatePoint, Service, Side, Verdict, serve};
 use reconcile::sim::time::WorldClock;
-use reconcile::sim::{Request, World, environment};
+use reconcile::sim::{World, environment};
 use reconcile::store::folder::{Folder, hold};
 use reconcile::store::record::Record;
 
 use super::cases::Case;
+use super::oracle;
+use super::served::Served;
 
-/// How long a run may take in the world's time.
-const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+/// How long a run may take in the world's time, where nothing else is said.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// In memory where the machine has such a folder: thousands of runs would wait for a disk.
 fn status_folder() -> TempDir {
@@ -54,68 +55,51 @@ fn held(clock: &dyn Clock, status: &Path) -> Folder {
     held.expect("it can be used")
 }
 
-/// One world with its server and status directory.
+/// Is called after every pass with its number; the processes of a lab count on.
+pub(crate) type AfterPass = Box<dyn Fn(&Served, u32) + Send + Sync>;
+
+/// One world with its server and status directory. After every pass the promises are checked.
 pub(crate) struct Lab {
-    pub(crate) inventory: Inventory,
+    pub(crate) inventory: Arc<Inventory>,
     pub(crate) gate: Option<Gate>,
     /// How far the reconciler's clock is ahead of the world's.
     pub(crate) ahead_seconds: i64,
+    pub(crate) after_pass: Option<AfterPass>,
+    /// How many passes all processes made together.
+    passes: AtomicU32,
+    name: String,
     scenario: Scenario,
     status: TempDir,
-    running: Arc<Mutex<Option<Running>>>,
-}
-
-#[derive(Clone)]
-struct Running {
-    world: Arc<Mutex<World>>,
-    /// The world's.
-    clock: Arc<VirtualClock>,
-    /// The reconciler's.
-    local: Arc<VirtualClock>,
-    settings: BTreeMap<String, String>,
-}
-
-impl Running {
-    fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        let mut world: MutexGuard<'_, World> =
-            self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&mut world)
-    }
-
-    fn administer(&self, method: &str, path: &str, sent: &Value) {
-        let request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: String::new(),
-            headers: BTreeMap::new(),
-            body: sent.to_string().into_bytes(),
-        };
-        let answer = self.with_world(|it| it.handle(&request, self.clock.now()));
-        let said = String::from_utf8_lossy(&answer.body);
-        assert_eq!(answer.status, 200, "{path}: {said}");
-    }
+    served: Arc<Mutex<Option<Served>>>,
 }
 
 impl Lab {
     pub(crate) fn new(case: &Case) -> Self {
-        Self::of(&case.folder, &case.scenario)
+        Self {
+            inventory: Arc::clone(&case.inventory),
+            gate: None,
+            ahead_seconds: 0,
+            after_pass: None,
+            passes: AtomicU32::new(0),
+            name: case.name.clone(),
+            scenario: case.scenario.clone(),
+            status: status_folder(),
+            served: Arc::default(),
+        }
     }
 
     pub(crate) fn of(state: &Path, scenario: &Scenario) -> Self {
-        Self::knowing(KINDS, state, scenario)
+        Self::new(&Case::new(&state.display().to_string(), state, scenario))
     }
 
     /// A lab whose reconciler knows these kinds.
     pub(crate) fn knowing(kinds: &[Registration], state: &Path, scenario: &Scenario) -> Self {
         let inventory = load(state, kinds).unwrap_or_else(|findings| panic!("{findings:#?}"));
-        Self {
-            inventory,
-            gate: None,
-            ahead_seconds: 0,
+        Self::new(&Case {
+            name: state.display().to_string(),
+            inventory: Arc::new(inventory),
             scenario: scenario.clone(),
-            status: status_folder(),
-            running: Arc::default(),
-        }
+        })
     }
 
     /// A lab whose state folder holds this one file.
@@ -127,16 +111,14 @@ impl Lab {
 
     /// Lets somebody else put objects into the world, once: right before the first call of `action` on `object`.
     pub(crate) fn meddle_before(&mut self, action: &'static str, object: &str, objects: Value) {
-        let (object, running) = (object.to_owned(), Arc::clone(&self.running));
+        let (object, world) = (object.to_owned(), self.outlook());
         let is_over = AtomicBool::new(false);
         self.gate = Some(Gate::new(move |point: &GatePoint| {
             let is_meant = point.side == Side::Before
                 && point.call.action == action
                 && point.call.object.as_ref() == Some(&object);
             if is_meant && !is_over.swap(true, Ordering::Relaxed) {
-                let running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                let running = running.as_ref().expect("the world is served");
-                running.administer("POST", "/_sim/objects", &objects);
+                world().put(&objects);
             }
             Verdict::Go
         }));
@@ -165,7 +147,7 @@ impl Lab {
                 clock: Arc::new(WorldClock::following(Arc::clone(&clock) as Arc<dyn Clock>)),
                 gate: self.gate.clone(),
             };
-            *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running {
+            *self.served.lock().unwrap_or_else(PoisonError::into_inner) = Some(Served {
                 world,
                 clock,
                 local,
@@ -186,33 +168,52 @@ impl Lab {
         })
     }
 
-    fn running(&self) -> Running {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.clone().expect("the world is served")
+    /// The world, while it is served.
+    pub(crate) fn served(&self) -> Served {
+        self.outlook()()
+    }
+
+    /// Gives the world, while it is served, to a gate.
+    pub(crate) fn outlook(&self) -> impl Fn() -> Served + Send + Sync + use<> {
+        let served = Arc::clone(&self.served);
+        move || {
+            let served = served.lock().unwrap_or_else(PoisonError::into_inner);
+            served.clone().expect("the world is served")
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.running().clock.now()
+        self.served().now()
+    }
+
+    /// What the reconciler tells the time by.
+    pub(crate) fn local_clock(&self) -> Arc<dyn Clock> {
+        self.served().local
     }
 
     /// Lets time pass.
     pub(crate) async fn wait(&self, duration: Duration) {
-        self.running().clock.sleep(duration).await;
+        self.served().clock.sleep(duration).await;
     }
 
     /// Looks into the world.
     pub(crate) fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        self.running().with_world(look)
+        self.served().with_world(look)
     }
 
     /// Puts objects into the world behind everybody's back; one that is there becomes what it says.
     pub(crate) fn put(&self, objects: &Value) {
-        self.running().administer("POST", "/_sim/objects", objects);
+        self.served().put(objects);
     }
 
     /// Makes these the only troubles.
     pub(crate) fn trouble(&self, troubles: &Value) {
-        self.running().administer("PUT", "/_sim/trouble", troubles);
+        self.served().trouble(troubles);
+    }
+
+    /// How many passes all processes made together.
+    pub(crate) fn passes(&self) -> u32 {
+        self.passes.load(Ordering::Relaxed)
     }
 
     /// The ids of all images, instances and snapshots whose deletion was accepted, in that order.
@@ -232,7 +233,11 @@ impl Lab {
             | What::ReleaseTimeChanged { .. }
             | What::SnapshotCreated(_)
             | What::Tagged { .. }
-            | What::Untagged { .. } => None,
+            | What::Untagged { .. }
+            | What::ImagePut(_)
+            | What::InstancePut(_)
+            | What::SnapshotPut(_)
+            | What::Taken { .. } => None,
         };
         self.with_world(|it| it.history().iter().filter_map(deleted).collect())
     }
@@ -244,14 +249,19 @@ impl Lab {
 
     /// A new process: its own connections and nonces, by `seed`.
     pub(crate) fn clients(&self, seed: u64) -> Clients {
-        let running = self.running();
-        connect(&Settings::new(running.settings), running.local, seed)
+        let served = self.served();
+        connect(&Settings::new(served.settings), served.local, seed)
             .expect("the settings are right")
     }
 
     /// Lets a new process make passes until there is no reason for another one.
     pub(crate) async fn converge(&self, seed: u64) -> Report {
-        self.run(seed, Extent::Wait(PATIENCE), &self.status).await
+        self.go_on(seed, PATIENCE).await
+    }
+
+    /// Does the same for so long at most.
+    pub(crate) async fn go_on(&self, seed: u64, limit: Duration) -> Report {
+        self.run(seed, Extent::Wait(limit), &self.status).await
     }
 
     /// Does the same on another machine, which shares nothing with this one but the world.
@@ -267,7 +277,7 @@ impl Lab {
 
     async fn run(&self, seed: u64, extent: Extent, status: &TempDir) -> Report {
         let clients = self.clients(seed);
-        let clock = self.running().local;
+        let clock = self.served().local;
         let folder = held(clock.as_ref(), status.path());
         let mut state = State::kept_in(&folder).expect("the status can be read");
         let (_stop, stopped) = watch::channel(false);
@@ -281,15 +291,31 @@ impl Lab {
             standing: None,
             stop: stopped,
         };
-        let ended = engine::run(&run, &mut state, extent, &mut |_, _| {}).await;
+        let served = self.served();
+        let mut on_pass = |_: &Report, _: u32| {
+            let pass = self.passes.fetch_add(1, Ordering::Relaxed) + 1;
+            served.with_world(|it| oracle::watch(&self.inventory, it, &self.name));
+            if let Some(after_pass) = &self.after_pass {
+                after_pass(&served, pass);
+            }
+        };
+        let ended = engine::run(&run, &mut state, extent, &mut on_pass).await;
         ended.kept.expect("the status can be written");
-        ended.report
+        let report = ended.report;
+        served.with_world(|it| oracle::check_secrets(it, &report, status.path()));
+        report
+    }
+
+    /// What a report says of the world is so. Must be called when nothing lags and nothing goes wrong.
+    pub(crate) fn check_end(&self, report: &Report) {
+        let end = (self.name.as_str(), report);
+        self.with_world(|it| oracle::check_end(&self.inventory, it, end));
     }
 
     /// What a new process would do.
     pub(crate) async fn plan(&self, seed: u64) -> Report {
         let clients = self.clients(seed);
-        let clock = self.running().local;
+        let clock = self.served().local;
         let (_stop, stopped) = watch::channel(false);
         let run = Run {
             inventory: &self.inventory,

@@ -104,9 +104,15 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("io::stderr", &["src/cli/output.rs", "src/cli/telemetry.rs"]),
     ("serde_yaml::", &["src/resource.rs"]),
     ("backoff::", &["src/retry.rs"]),
+    ("notify::", &["src/engine/watch.rs"]),
+    ("prometheus_client::", &["src/cli/metrics.rs"]),
     (
         "read_to_its_end(",
-        &["src/fact.rs", "src/providers/aliyun/listing.rs"],
+        &[
+            "src/fact.rs",
+            "src/providers/aliyun/listing.rs",
+            "src/kinds/machine_image/seen/tests.rs",
+        ],
     ),
 ];
 

@@ -95,7 +95,8 @@ impl Draft<'_> {
             }),
             // Which of the idle ones may stay is decided when all are known.
             Verdict::Idle => {}
-            Verdict::Stays(rest) => self.look_again(rest),
+            // One second more, since overdue is older than maxAge: at the very second it would be asked for again and again.
+            Verdict::Stays(rest) => self.look_again(rest.map(|it| it + Duration::from_secs(1))),
             Verdict::StartsIdling => {
                 let cause = Cause::Upstream("a stopped spot machine".to_owned());
                 self.step(instance, Effect::MarkIdle, cause);

@@ -154,7 +154,7 @@ fn removes_what_is_older_than_max_age_by_marking_it_first() {
          i-3 running 11:00:00",
         "~ i-1 n: mark retiring [maxAge=4h]
          - i-1 n  ecs.c8y.large [maxAge=4h]
-         again in 0 s",
+         again in 1 s",
     );
 }
 
@@ -291,6 +291,6 @@ fn on_demand_machines_go_by_age_alone_where_the_policy_says_so() {
          i-2 stopped 07:00:00 on-demand",
         "~ i-2 n: mark retiring [maxAge=4h]
          - i-2 n  ecs.c8y.large [maxAge=4h]
-         again in 10800 s",
+         again in 10801 s",
     );
 }

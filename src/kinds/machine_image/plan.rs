@@ -15,6 +15,22 @@ use super::spec::{Adopt, Architecture, Spec};
 use super::templates::{Word, word_on};
 
 pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
+    let mut plan = lines(resource, seen);
+    retention::sweep(&mut plan, resource, seen);
+    plan.unmanaged = unmanaged(resource, seen);
+    plan.listings = seen.listings();
+    plan
+}
+
+/// Whether an image is to be deleted, by what was seen of launch templates so far.
+pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
+    let steps = lines(resource, seen).steps;
+    let is_deletion = |it: &Step<Op>| matches!(it.op.effect, Effect::Delete { .. });
+    steps.iter().any(is_deletion)
+}
+
+/// What is to be done about the images of each architecture.
+fn lines(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     let mut plan = Plan::idle(Health::Ready);
     for architecture in &resource.spec.architectures {
         let line = Line {
@@ -32,17 +48,7 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     // What puts names right comes before every deletion, of whatever architecture.
     plan.steps
         .sort_by_key(|it| it.chain == it.op.subject.object && it.group.is_some());
-    retention::sweep(&mut plan, resource, seen);
-    plan.unmanaged = unmanaged(resource, seen);
-    plan.listings = seen.listings();
     plan
-}
-
-/// Whether an image is to be deleted, by what was seen of launch templates so far.
-pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
-    let steps = plan(resource, seen).steps;
-    let is_deletion = |it: &Step<Op>| matches!(it.op.effect, Effect::Delete { .. });
-    steps.iter().any(is_deletion)
 }
 
 /// One architecture of a line.
@@ -127,40 +133,42 @@ impl Line<'_> {
         }
     }
 
-    /// Whether the name `-latest` belongs to something that is not ours, or could not be made and cannot go.
+    /// Whether the name `-latest` belongs to something that does not give it up.
     fn name_taken(&self, plan: &Plan<Op>, target: &Image) -> Option<Health> {
         let name = names::latest(&self.resource.spec, self.architecture);
         let goes = |image: &Image| {
             let mut objects = plan.steps.iter().map(|it| &it.op.subject.object);
             objects.any(|it| it == image.id.as_str())
         };
-        let holder = self.seen.images.iter().find(|it| {
-            it.name == name
-                && it.id != target.id
-                && (it.owner(self.resource, &self.seen.home) != Owner::Ours
-                    || it.phase == Phase::Failed && !goes(it))
-        })?;
+        let is_of_line = |image: &Image| self.ours.iter().any(|it| it.id == image.id);
+        let stays = |it: &Image| match it.phase {
+            Phase::Making => true,
+            Phase::Failed => !is_of_line(it) || !goes(it),
+            Phase::Available | Phase::Withdrawn => !is_of_line(it),
+        };
+        let mut images = self.seen.images.iter();
+        let holder = images.find(|it| it.name == name && it.id != target.id && stays(it))?;
         let id = &holder.id;
-        Some(
-            match (holder.phase, holder.owner(self.resource, &self.seen.home)) {
-                (Phase::Making, Owner::Nobody) => Health::Working(Why::new(
+        let because = match (holder.phase, holder.owner(self.resource, &self.seen.home)) {
+            (Phase::Making, Owner::Nobody | Owner::Ours) => {
+                return Some(Health::Working(Why::new(
                     "ImageNotAvailable",
                     format!("{id} holds the name {name} and is being made"),
-                )),
-                (Phase::Failed, Owner::Ours) => Health::Working(Why::new(
+                )));
+            }
+            (Phase::Failed, Owner::Ours) if is_of_line(holder) => {
+                return Some(Health::Working(Why::new(
                     "NameTaken",
                     format!("{id} holds the name {name}, could not be made, and stays for now"),
-                )),
-                (Phase::Making | Phase::Available | Phase::Failed | Phase::Withdrawn, _) => {
-                    Health::Stuck(Why::new(
-                        "NameTaken",
-                        format!(
-                            "{id} holds the name {name} and is not ours; rename it, or choose another prefix"
-                        ),
-                    ))
-                }
-            },
-        )
+                )));
+            }
+            (_, Owner::Ours) => "is of another architecture",
+            (_, Owner::Nobody | Owner::Resource(_) | Owner::Scope(_)) => "is not ours",
+        };
+        let message = format!(
+            "{id} holds the name {name} and {because}; rename it, or choose another prefix"
+        );
+        Some(Health::Stuck(Why::new("NameTaken", message)))
     }
 
     fn name(&self, plan: &mut Plan<Op>, target: &Image) {
@@ -313,10 +321,13 @@ impl Line<'_> {
                 return plan.unknown.push(UnknownObject { object, reason });
             }
         }
-        // What failed may hold the name that is moved next.
+        // Where it holds the name that is moved next, that waits for it.
+        let latest = names::latest(&self.resource.spec, self.architecture);
         let chain = match image.phase {
-            Phase::Failed => self.chain(),
-            Phase::Making | Phase::Available | Phase::Withdrawn => image.id.to_string(),
+            Phase::Failed if image.name == latest => self.chain(),
+            Phase::Making | Phase::Available | Phase::Failed | Phase::Withdrawn => {
+                image.id.to_string()
+            }
         };
         let mut push = |effect| {
             plan.steps.push(Step {

@@ -268,5 +268,4 @@ pub(super) fn image(seen: &aliyun::Image) -> Image {
 }
 
 #[cfg(test)]
-#[path = "seen_part.rs"]
 mod tests;

@@ -291,6 +291,27 @@ fn waits_for_an_image_that_is_made_under_the_name_latest() {
 }
 
 #[test]
+fn waits_for_an_image_of_ours_that_is_made_under_the_name_latest() {
+    check(
+        "{}",
+        "m-1 latest @1121 ours making
+         m-2 202611120217 @1112 ours L",
+        "working: ImageNotAvailable",
+    );
+}
+
+#[test]
+fn leaves_a_latest_of_another_architecture_alone_and_says_so() {
+    check(
+        "{}",
+        "m-1 latest @1110 ours arm64
+         m-2 202611120217 @1112 ours",
+        "NameTaken: m-1 holds the name p-amd64-latest and is of another architecture; rename it, or choose another prefix
+         stuck: NameTaken",
+    );
+}
+
+#[test]
 fn removes_a_failed_image_that_holds_the_name_before_the_name_is_given_on() {
     check(
         "{}",

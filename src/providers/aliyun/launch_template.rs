@@ -96,6 +96,8 @@ fn read_version(item: Fields<'_>) -> Result<LaunchTemplateVersion, String> {
 
 impl Aliyun {
     /// All launch templates of the region with all their versions; read once a pass, in a call for each of them.
+    ///
+    /// ASSUMED: without the permission this is refused. Only of `DescribeInstances` an empty list is documented.
     pub async fn launch_templates(
         &self,
         place: &Place,

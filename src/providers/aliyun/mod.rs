@@ -115,10 +115,11 @@ impl Aliyun {
 
     /// Asks whose credentials these are, once a pass; needs no permission.
     pub async fn caller(&self, place: &Place) -> Result<Arc<Caller>, Fault> {
-        self.callers.get(&(), || self.read_caller(place)).await
+        self.callers.get(&(), || self.caller_now(place)).await
     }
 
-    async fn read_caller(&self, place: &Place) -> Result<Caller, Fault> {
+    /// The same, asked anew.
+    pub async fn caller_now(&self, place: &Place) -> Result<Caller, Fault> {
         let call = Call {
             service: Service::Sts,
             action: "GetCallerIdentity",

@@ -133,7 +133,7 @@ impl Budget {
     fn go_on(&mut self, moment: Moment) {
         let is_new = moment.now.since(self.opens) >= self.lasts;
         // A local clock that was set back would make everybody wait for it.
-        let is_set_back = moment.now < self.needed;
+        let is_set_back = self.needed.since(moment.now) > MARGIN;
         let is_forgotten = is_new && moment.now.since(self.needed) > FORGOTTEN_AFTER;
         if is_set_back || is_forgotten || (is_new && self.limit.is_none()) {
             *self = Self::new(moment);

@@ -46,7 +46,7 @@ use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::scenario::{Key, Objects, Scenario, Throttling};
-use crate::sim::shelf::Shelf;
+use crate::sim::shelf::{Object, Shelf};
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
 
@@ -111,8 +111,8 @@ impl Cloud {
         self.regions.iter()
     }
 
-    /// Puts objects into the world as if they had been there since they were created, at the latest since `now`.
-    /// The snapshots of an image that are not listed come with it.
+    /// Puts objects into the world as if they had been there since they were created, at the latest since `now`; what
+    /// was there before changes now. The snapshots of an image that are not listed come with it.
     pub(crate) fn add(&mut self, objects: &Objects, now: Timestamp) {
         for snapshot in objects.snapshots.clone() {
             self.add_snapshot(snapshot, now);
@@ -136,16 +136,12 @@ impl Cloud {
                 }
             }
             image.region_id = Some(id.clone());
-            self.region_mut(&id)
-                .images
-                .put(image.creation_time.min(now), image);
+            put(&mut self.region_mut(&id).images, image, now);
         }
         for mut instance in objects.instances.clone() {
             let id = self.home(instance.region_id.take());
             instance.region_id = Some(id.clone());
-            self.region_mut(&id)
-                .instances
-                .put(instance.creation_time.min(now), instance);
+            put(&mut self.region_mut(&id).instances, instance, now);
         }
         for mut template in objects.launch_templates.clone() {
             let id = self.home(template.region_id.take());
@@ -156,12 +152,41 @@ impl Cloud {
         }
     }
 
+    /// Puts objects into the world as somebody would who is no client here.
+    pub(crate) fn meddle(&mut self, objects: &Objects, now: Timestamp) {
+        self.add(objects, now);
+        let images = objects.images.iter().cloned().map(Box::new);
+        let instances = objects.instances.iter().cloned().map(Box::new);
+        let snapshots = objects.snapshots.iter().cloned().map(Box::new);
+        let put = images
+            .map(|it| (it.region_id.clone(), What::ImagePut(it)))
+            .chain(instances.map(|it| (it.region_id.clone(), What::InstancePut(it))))
+            .chain(snapshots.map(|it| (it.region_id.clone(), What::SnapshotPut(it))));
+        for (region, what) in put {
+            let region = self.home(region);
+            self.record(now, &region, what);
+        }
+    }
+
+    /// Takes an object out of the world as somebody would who is no client here.
+    pub(crate) fn take(&mut self, id: &str, now: Timestamp) {
+        let regions: Vec<RegionId> = self.regions.keys().cloned().collect();
+        for region_id in regions {
+            let region = self.region_mut(&region_id);
+            let is_taken = region.images.remove(now, id).is_some()
+                || region.instances.remove(now, id).is_some()
+                || region.snapshots.remove(now, id).is_some();
+            if is_taken {
+                let object = id.to_owned();
+                self.record(now, &region_id, What::Taken { object });
+            }
+        }
+    }
+
     fn add_snapshot(&mut self, mut snapshot: Snapshot, now: Timestamp) {
         let id = self.home(snapshot.region_id.take());
         snapshot.region_id = Some(id.clone());
-        self.region_mut(&id)
-            .snapshots
-            .put(snapshot.creation_time.min(now), snapshot);
+        put(&mut self.region_mut(&id).snapshots, snapshot, now);
     }
 
     /// Answers one request.
@@ -332,6 +357,16 @@ impl Cloud {
         ];
         parts.join("-")
     }
+}
+
+fn put<T: Object>(shelf: &mut Shelf<T>, object: T, now: Timestamp) {
+    let is_new = !shelf.has_known(object.id());
+    let since = if is_new {
+        object.created().min(now)
+    } else {
+        now
+    };
+    shelf.put(since, object);
 }
 
 /// The service, the action and the object of a request, without believing it.

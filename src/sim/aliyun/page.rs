@@ -105,7 +105,7 @@ pub(super) fn by_service(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
 impl Page {
     /// Cuts the page out of the whole listing. A page is no snapshot: what is deleted between two pages shifts the
     /// rest (ASSUMED).
-    pub(super) fn cut<T>(self, ask: &Ask, mut entries: Vec<T>) -> Slice<T> {
+    pub(super) fn cut<T: Clone>(self, ask: &Ask, mut entries: Vec<T>) -> Slice<T> {
         if self.start > 0 && self.start < entries.len() {
             match ask.trouble.as_ref().map(|it| it.fault) {
                 Some(TroubleKind::Torn) => {
@@ -114,6 +114,10 @@ impl Page {
                 }
                 Some(TroubleKind::TornShorter) => {
                     entries.remove(0);
+                }
+                Some(TroubleKind::TornLonger) => {
+                    // Which one came does not matter: its page has been read.
+                    entries.insert(0, entries[0].clone());
                 }
                 _ => {}
             }
