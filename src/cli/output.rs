@@ -112,6 +112,12 @@ impl Output {
     }
 }
 
+/// How many columns the terminal has that data is printed on; none: it is no terminal, or does not say.
+pub(super) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|it| *it > 0)
+}
+
 /// Why data that was to be printed is lost; never set while all of it was printed.
 static LOST: OnceLock<String> = OnceLock::new();
 

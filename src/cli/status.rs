@@ -46,6 +46,23 @@ pub(super) fn status(
     Ok(0)
 }
 
+/// For a terminal that is too narrow for a table: a line for each resource and each condition.
+fn stacked(rows: &[[String; 5]], messages: &[String]) -> String {
+    let mut text = String::new();
+    let mut before = "";
+    for ([resource, condition, status, reason, since], message) in rows.iter().zip(messages) {
+        if resource != before {
+            let _ = writeln!(text, "{resource}");
+        }
+        before = resource;
+        let _ = writeln!(text, "  {condition}: {status}, {reason}\n    since {since}");
+        if !message.is_empty() {
+            let _ = writeln!(text, "    {message}");
+        }
+    }
+    text
+}
+
 fn markdown(found: &[(&ResourceId, &Entry)]) -> String {
     let mut text = String::from(
         "| resource | condition | status | reason | since | message |\n|---|---|---|---|---|---|\n",
@@ -94,6 +111,10 @@ fn table(found: &[(&ResourceId, &Entry)]) -> String {
             .unwrap_or_default()
     };
     let widths: Vec<usize> = (0..5).map(width).collect();
+    let is_narrow = output::columns().is_some_and(|it| it < widths.iter().sum::<usize>() + 10);
+    if is_narrow {
+        return stacked(&rows[1..], &messages[1..]);
+    }
     let line = |(row, message): (&[String; 5], &String)| {
         let cells: Vec<String> = row
             .iter()

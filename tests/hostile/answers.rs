@@ -63,3 +63,17 @@ fn a_write_that_never_takes_effect_is_told_and_nothing_that_hangs_on_it_is_done(
         }
     }
 }
+
+#[test]
+fn a_plan_says_what_an_earlier_run_had_begun() {
+    let trouble =
+        json!([{"action": "TagResources", "fault": "status", "status": 503, "times": FOREVER}]);
+    let place = place(&json!({"troubles": trouble}));
+    let more = ["--simulate=world.yaml", "--status-dir", "status"];
+    let before = place.run(&[&["plan"], &more[..]].concat()).exits(0).stdout;
+    assert!(!before.contains("[resume]"), "{before}");
+    place.run(&[&["--once"], &more[..]].concat()).exits(1);
+    let after = place.run(&[&["plan"], &more[..]].concat()).exits(0).stdout;
+    let resumed = after.lines().filter(|it| it.ends_with("[resume]"));
+    assert!(resumed.count() > 10, "{after}");
+}

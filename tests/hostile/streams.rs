@@ -248,3 +248,34 @@ fn data_that_cannot_be_printed_is_a_failure_and_the_work_is_done_all_the_same() 
         "{status}"
     );
 }
+
+/// Runs the program on a terminal of so many columns; `script` (of util-linux) has one.
+fn on_terminal(place: &Place, columns: u32, arguments: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_reconcile");
+    let line = format!("stty rows 24 cols {columns}; exec {program} {arguments}");
+    let mut command = std::process::Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    command.current_dir(place.path("."));
+    let run = crate::cli::finish(command.stdin(Stdio::null())).exits(0);
+    run.stdout.replace('\r', "")
+}
+
+#[test]
+fn a_terminal_of_forty_columns_gets_no_table_and_the_same_facts() {
+    let place = Place::with_examples();
+    let once = ["--once", "--simulate", "--status-dir", "status"];
+    place.run(&once).exits(0);
+    let wide = on_terminal(&place, 300, "status --status-dir status");
+    let narrow = on_terminal(&place, 40, "status --status-dir status");
+    assert!(wide.starts_with("RESOURCE"), "{wide}");
+    assert!(
+        narrow.starts_with("AliyunRegion/hangzhou\n  Ready: True, AsDeclared\n"),
+        "{narrow}"
+    );
+    for word in wide.split_whitespace().skip(6) {
+        assert!(narrow.contains(word), "{word} is not in\n{narrow}");
+    }
+    let help = on_terminal(&place, 40, "plan --help");
+    let longest = help.lines().map(|it| it.chars().count()).max();
+    assert!(longest.is_some_and(|it| it <= 60), "{help}");
+}
