@@ -8,6 +8,7 @@ mod seen;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod unmanaged;
 
 use std::collections::BTreeSet;
 

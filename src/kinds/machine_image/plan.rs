@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::ImageId;
 use crate::kinds::tags::{self, Owner};
-use crate::plan::{Cause, Health, Notice, Plan, Step, Unmanaged, Why, pages};
+use crate::plan::{Cause, Health, Notice, Plan, Step, Why, pages};
 use crate::resource::{Goal, Resource};
 
 use super::names::{self, Target};
 use super::op::{Effect, Op, Subject};
 use super::retention;
 use super::seen::{Image, Phase, SWEPT, Seen};
-use super::spec::{Adopt, Architecture, Spec};
+use super::spec::{Architecture, Spec};
+use super::unmanaged;
 
 pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     let mut plan = Plan::idle(Health::Ready);
@@ -31,7 +31,7 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     plan.steps
         .sort_by_key(|it| it.chain == it.op.subject.object && it.group.is_some());
     sweep_snapshots(&mut plan, resource, seen);
-    plan.unmanaged = unmanaged(resource, seen);
+    plan.unmanaged = unmanaged::unmanaged(resource, seen);
     count_listings(&mut plan, seen);
     plan
 }
@@ -63,7 +63,9 @@ impl Line<'_> {
             return;
         }
         let ours = self.ours();
-        for failed in ours.iter().filter(|it| it.phase == Phase::Failed) {
+        let spec = &self.resource.spec;
+        let goes = |it: &&&Image| it.phase == Phase::Failed && !retention::stays(spec, it);
+        for failed in ours.iter().filter(goes) {
             let cause = Cause::Upstream("the image could not be made".to_owned());
             self.delete(plan, failed, None, &cause);
         }
@@ -125,7 +127,13 @@ impl Line<'_> {
     fn name_taken(&self, target: &Image) -> Option<Health> {
         let name = names::latest(&self.resource.spec, self.architecture);
         let ours = self.ours();
-        let stays = |it: &Image| it.phase == Phase::Making || ours.iter().all(|of| of.id != it.id);
+        let stays = |it: &Image| match it.phase {
+            Phase::Making => true,
+            Phase::Failed if retention::stays(&self.resource.spec, it) => true,
+            Phase::Failed | Phase::Available | Phase::Withdrawn => {
+                ours.iter().all(|of| of.id != it.id)
+            }
+        };
         let mut images = self.seen.images.iter();
         let holder = images.find(|it| it.name == name && it.id != target.id && stays(it))?;
         let id = &holder.id;
@@ -136,6 +144,7 @@ impl Line<'_> {
                     format!("{id} holds the name {name} and is being made"),
                 )));
             }
+            (Phase::Failed, Owner::Ours) => "is kept",
             (_, Owner::Ours) => "is of another architecture",
             (_, Owner::Nobody | Owner::Resource(_) | Owner::Scope(_)) => "is not ours",
         };
@@ -346,41 +355,6 @@ fn sweep_snapshots(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen) 
     if is_clean && !plan.remember.contains_key(SWEPT) {
         plan.remember.insert(SWEPT, Some(seen.at));
     }
-}
-
-/// Images that look like ours and are left alone.
-fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
-    let prefix = format!("{}-", resource.spec.name_prefix);
-    let architectures = resource.spec.architectures.iter();
-    let adoptable: BTreeSet<&ImageId> = architectures
-        .flat_map(|it| names::adoptable(resource, seen, *it))
-        .map(|it| &it.id)
-        .collect();
-    let unmanaged = |image: &Image| {
-        let reason = match image.owner(resource, &seen.home) {
-            Owner::Ours => return None,
-            Owner::Scope(scope) => format!("it belongs to scope {scope}"),
-            Owner::Resource(owner) => format!("it belongs to {owner}"),
-            Owner::Nobody if adoptable.contains(&image.id) => return None,
-            Owner::Nobody => match (image.phase, resource.spec.adopt) {
-                (Phase::Making, _) => "it is being made".to_owned(),
-                (_, Adopt::ByTag) => "nobody owns it, and spec.adopt is ByTag".to_owned(),
-                (_, Adopt::ByNameAndArchitecture) => {
-                    "its name or architecture is not exactly one of this line".to_owned()
-                }
-            },
-        };
-        Some(Unmanaged {
-            kind: "image",
-            object: image.id.to_string(),
-            name: image.name.clone(),
-            reason,
-        })
-    };
-    let alike = seen.images.iter().filter(|it| it.name.starts_with(&prefix));
-    let mut unmanaged: Vec<Unmanaged> = alike.filter_map(unmanaged).collect();
-    unmanaged.sort();
-    unmanaged
 }
 
 /// The fewest calls that tell what was seen: pages of 100 (ECS API reference, `DescribeImages`, `DescribeSnapshots`).
