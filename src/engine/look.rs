@@ -104,6 +104,7 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
         });
         resources.insert(id, planned);
     }
+    hold_rivals(inventory, &mut resources);
     hold_creations(inventory, &mut resources);
     Look { now, resources }
 }
@@ -116,15 +117,50 @@ fn failed_need(
     let needs = resource.needs();
     let failed = |need: &crate::kind::Need| seen.get(&need.id)?.as_ref().err();
     let (need, fault) = needs.iter().find_map(|it| Some((it, failed(it)?)))?;
-    Some(Fault {
+    let message = format!("it needs {}, which is unknown", need.id);
+    Some(follows(fault, &message))
+}
+
+/// What is unknown because something else is.
+fn follows(fault: &Fault, message: &str) -> Fault {
+    Fault {
         doing: "look at it".to_owned(),
-        message: format!("it needs {}, which is unknown", need.id),
+        message: message.to_owned(),
         code: None,
         status: None,
         hint: None,
         subject: None,
         ..fault.clone()
-    })
+    }
+}
+
+/// What cannot be looked at may claim what another resource of its kind claims at the same place: where anything would
+/// be done about that one, it is unknown too.
+fn hold_rivals(
+    inventory: &Inventory,
+    resources: &mut BTreeMap<ResourceId, Result<Planned, Fault>>,
+) {
+    let needs = |id: &ResourceId| -> BTreeSet<ResourceId> {
+        let resource = inventory.resources.get(id).map(|it| it.needs());
+        resource.into_iter().flatten().map(|it| it.id).collect()
+    };
+    let unseen = resources
+        .iter()
+        .filter_map(|(id, it)| Some((id, it.as_ref().err()?)));
+    let unseen: Vec<(ResourceId, Fault)> =
+        unseen.map(|(id, it)| (id.clone(), it.clone())).collect();
+    for (id, planned) in resources {
+        let would_act = planned.as_ref().is_ok_and(|it| !it.plan.steps.is_empty());
+        let mine = needs(id);
+        let is_rival =
+            |it: &&(ResourceId, Fault)| it.0.kind == id.kind && !mine.is_disjoint(&needs(&it.0));
+        if let (true, Some((rival, fault))) = (would_act, unseen.iter().find(is_rival)) {
+            *planned = Err(follows(
+                fault,
+                &format!("{rival} may claim the same, and is unknown"),
+            ));
+        }
+    }
 }
 
 /// A need that is stuck blocks creations that use it, never removals.

@@ -26,31 +26,36 @@ impl Selection {
         }
     }
 
-    /// These, as far as they are declared. Nobody looks at `resting` resources for the sake of others: whether they
-    /// claim something is not known, as after a look that failed.
+    /// These, as far as they are declared. `resting` ones elsewhere are not looked at for the sake of others; where they
+    /// need the same, what they may claim must be known.
     pub fn of(
         inventory: &Inventory,
         chosen: &BTreeSet<ResourceId>,
         resting: &BTreeSet<ResourceId>,
     ) -> Self {
         let about = with_needs(inventory, chosen);
-        let is_rival =
-            |it: &&ResourceId| about.iter().any(|one| one.kind == it.kind) && !resting.contains(it);
+        let is_near = |it: &ResourceId| !needs(inventory, it).is_disjoint(&about);
+        let is_rival = |it: &&ResourceId| {
+            about.iter().any(|one| one.kind == it.kind) && (!resting.contains(it) || is_near(it))
+        };
         let rivals = inventory.resources.keys().filter(is_rival).cloned();
         let looked_at = with_needs(inventory, &about.iter().cloned().chain(rivals).collect());
         Self { about, looked_at }
     }
 }
 
+fn needs(inventory: &Inventory, id: &ResourceId) -> BTreeSet<ResourceId> {
+    let resource = inventory.resources.get(id);
+    let needs = resource.into_iter().flat_map(|it| it.needs());
+    needs.map(|it| it.id).collect()
+}
+
 fn with_needs(inventory: &Inventory, chosen: &BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<ResourceId> = chosen.iter().cloned().collect();
     while let Some(id) = open.pop() {
-        let Some(resource) = inventory.resources.get(&id) else {
-            continue;
-        };
-        if reached.insert(id) {
-            open.extend(resource.needs().into_iter().map(|it| it.id));
+        if inventory.resources.contains_key(&id) && reached.insert(id.clone()) {
+            open.extend(needs(inventory, &id));
         }
     }
     reached

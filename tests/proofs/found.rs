@@ -132,3 +132,54 @@ fn a_run_ends_when_a_guard_holds_what_everything_else_waits_for() {
         assert!(lab.now().since(begun) < Duration::from_secs(600));
     });
 }
+
+/// It was deleted, or, where the service says that it is shared, its snapshots were marked in every pass.
+#[test]
+fn a_failed_image_that_is_kept_stays_and_is_left_alone() {
+    let keep = "kind: MachineImage
+metadata: {name: line}
+spec: {regionRef: home, namePrefix: p, architectures: [amd64], retention: {keepIds: [m-1]}}
+";
+    let disks = json!({"DiskDeviceMapping": [{"SnapshotId": "s-1"}]});
+    let failed = json!({"Status": "CreateFailed", "DiskDeviceMappings": disks});
+    let mut shared = failed.clone();
+    shared["IsSelfShared"] = json!(true);
+    for (resource, failed) in [(keep.to_owned(), failed), (line("{}"), shared)] {
+        let objects = json!({"images": [
+            image("m-1", "p-amd64-202611200200", &failed),
+            image("m-2", "p-amd64-202611190200", &json!({})),
+        ]});
+        lab(&resource, &objects).block_on(async |lab| {
+            let report = lab.converge(1).await;
+            assert!(report.is_converged(), "{}", report.to_json());
+            assert_eq!((lab.deleted().len(), lab.writes()), (0, 2));
+        });
+    }
+}
+
+/// A policy that could not be looked at claimed nothing, so that the other one took what both of them select.
+#[test]
+fn what_two_policies_select_is_left_alone_when_only_one_of_them_could_be_looked_at() {
+    let policy = |name: &str| {
+        format!(
+            "kind: InstancePolicy
+metadata: {{name: {name}}}
+spec: {{regionRef: home, selector: {{tags: {{ci: \"yes\"}}}}, maxAge: 4h}}
+"
+        )
+    };
+    let both = policy("a") + "---\napiVersion: reconcile/v1alpha1\n" + &policy("b");
+    let objects = json!({"instances": [{
+        "InstanceId": "i-1", "InstanceName": "i-1", "ImageId": "ubuntu", "SpotStrategy": "SpotAsPriceGo",
+        "CreationTime": "2026-11-20T02:00:00Z", "Tags": {"ci": "yes"},
+    }]});
+    for times in 0..12 {
+        lab(&both, &objects).block_on(async |lab| {
+            let trouble =
+                json!([{"action": "DescribeInstances", "fault": "status", "times": times}]);
+            lab.trouble(&trouble);
+            let report = lab.once(1).await;
+            assert_eq!(lab.deleted(), [""; 0], "{times}: {}", report.to_json());
+        });
+    }
+}

@@ -14,8 +14,8 @@
 //! | C7 | a machine is reclaimed, no stock, quota | none yet: nothing is launched yet |
 //! | C8 | a clock is wrong | `skew` |
 //!
-//! `cargo test` enumerates what is quick: the cases but for the demo, and of many like troubles some. With
-//! `RECONCILE_PROOFS=all` it is everything. Each figure says which.
+//! `cargo test` enumerates what is quick: as a rule the cases but for the demo, and of like troubles some; what is left
+//! out stands in each file. With `RECONCILE_PROOFS=all` it is everything. Each figure says which.
 
 mod bound;
 mod calls;

@@ -9,6 +9,7 @@ mod spec;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod unmanaged;
 mod why;
 
 use std::collections::BTreeSet;

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::ImageId;
 use crate::kinds::tags::{self, Owner};
-use crate::plan::{Cause, Health, Notice, Plan, Step, UnknownObject, Unmanaged, Why};
+use crate::plan::{Cause, Health, Notice, Plan, Step, UnknownObject, Why};
 use crate::resource::{Goal, Resource};
 
 use super::names::{self, Target};
 use super::op::{Effect, Op, Subject};
 use super::retention;
 use super::seen::{Image, Phase, SWEPT, Seen};
-use super::spec::{Adopt, Architecture, Spec};
+use super::spec::{Architecture, Spec};
 use super::templates::{Word, word_on};
+use super::unmanaged;
 
 pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
     let mut plan = lines(resource, seen);
     retention::sweep(&mut plan, resource, seen);
-    plan.unmanaged = unmanaged(resource, seen);
+    plan.unmanaged = unmanaged::unmanaged(resource, seen);
     plan.listings = seen.listings();
     plan
 }
@@ -75,7 +75,9 @@ impl Line<'_> {
         if !adoptable.is_empty() {
             return;
         }
-        for failed in self.ours.iter().filter(|it| it.phase == Phase::Failed) {
+        let spec = &self.resource.spec;
+        let goes = |it: &&&Image| it.phase == Phase::Failed && !retention::stays(spec, it);
+        for failed in self.ours.iter().filter(goes) {
             let cause = Cause::Upstream("the image could not be made".to_owned());
             self.delete(plan, failed, None, &cause);
         }
@@ -155,6 +157,9 @@ impl Line<'_> {
                     "ImageNotAvailable",
                     format!("{id} holds the name {name} and is being made"),
                 )));
+            }
+            (Phase::Failed, Owner::Ours) if retention::stays(&self.resource.spec, holder) => {
+                "is kept"
             }
             (Phase::Failed, Owner::Ours) if is_of_line(holder) => {
                 return Some(Health::Working(Why::new(
@@ -363,39 +368,4 @@ impl Line<'_> {
             name: image.name.clone(),
         }
     }
-}
-
-/// Images that look like ours and are left alone.
-fn unmanaged(resource: &Resource<Spec>, seen: &Seen) -> Vec<Unmanaged> {
-    let prefix = format!("{}-", resource.spec.name_prefix);
-    let architectures = resource.spec.architectures.iter();
-    let adoptable: BTreeSet<&ImageId> = architectures
-        .flat_map(|it| names::adoptable(resource, seen, *it))
-        .map(|it| &it.id)
-        .collect();
-    let unmanaged = |image: &Image| {
-        let reason = match image.owner(resource, &seen.home) {
-            Owner::Ours => return None,
-            Owner::Scope(scope) => format!("it belongs to scope {scope}"),
-            Owner::Resource(owner) => format!("it belongs to {owner}"),
-            Owner::Nobody if adoptable.contains(&image.id) => return None,
-            Owner::Nobody => match (image.phase, resource.spec.adopt) {
-                (Phase::Making, _) => "it is being made".to_owned(),
-                (_, Adopt::ByTag) => "nobody owns it, and spec.adopt is ByTag".to_owned(),
-                (_, Adopt::ByNameAndArchitecture) => {
-                    "its name or architecture is not exactly one of this line".to_owned()
-                }
-            },
-        };
-        Some(Unmanaged {
-            kind: "image",
-            object: image.id.to_string(),
-            name: image.name.clone(),
-            reason,
-        })
-    };
-    let alike = seen.images.iter().filter(|it| it.name.starts_with(&prefix));
-    let mut unmanaged: Vec<Unmanaged> = alike.filter_map(unmanaged).collect();
-    unmanaged.sort();
-    unmanaged
 }

@@ -97,6 +97,12 @@ pub(super) fn sweep(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen)
     }
 }
 
+/// Whether an image is never deleted, in whatever state it is.
+pub(super) fn stays(spec: &Spec, image: &Image) -> bool {
+    let kept = kept_because(spec, image);
+    kept.is_some_and(|(kind, _)| kind != "AgeUnknown")
+}
+
 /// Snapshots of ours whose image is proven gone; none of them stands behind any image.
 pub(super) fn orphans<'a>(
     resource: &Resource<Spec>,

@@ -263,8 +263,10 @@ fn retirement(
     let may_work = policy.spec.runners_of.is_some() && !is_stopped;
     ensure(!may_work, "I1, perhaps busy")?;
     let at = at.plus(TICK);
-    let is_overdue = policy.spec.runners_of.is_none()
-        && at.since(instance.creation_time) > policy.spec.max_age.0;
+    // The service tells the minute of creation (ECS API reference, `DescribeInstances`, `CreationTime`).
+    let created = instance.creation_time.millis().div_euclid(60_000) * 60_000;
+    let age = at.since(Timestamp::from_millis(created));
+    let is_overdue = policy.spec.runners_of.is_none() && age > policy.spec.max_age.0;
     let idle_since = known.idle_since.get(instance.instance_id.as_str());
     let is_idle = is_stopped
         && instance.spot_strategy != "NoSpot"

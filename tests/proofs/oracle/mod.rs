@@ -35,8 +35,9 @@ pub(crate) fn watch(inventory: &Inventory, world: &World, name: &str) {
         if is_meddling(event) {
             earlier.push(known.clone());
         } else if let Err(promise) = deeds::judge(&declared, &known, event) {
-            let mut earlier = earlier.iter();
-            let was_right = earlier.any(|it| deeds::judge(&declared, it, event).is_ok());
+            let was_right = earlier
+                .iter()
+                .any(|it| deeds::judge(&declared, it, event).is_ok());
             assert!(was_right, "{name}: {promise}: {event:#?}");
         }
         known.apply(event);

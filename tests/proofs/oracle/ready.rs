@@ -72,7 +72,8 @@ fn check_line(line: &Line<'_>, of: Architecture, known: &Known, untrue: &mut Vec
         let is_named = line.digits(of, &image.image_name).is_some()
             || image.image_name == latest
             || is_making(image);
-        if !is_named || image.status == ImageStatus::CreateFailed {
+        let is_failed = image.status == ImageStatus::CreateFailed && !is_kept(line, known, image);
+        if !is_named || is_failed {
             say(&format!(
                 "{} is left as {}",
                 image.image_id, image.image_name
