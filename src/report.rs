@@ -270,6 +270,18 @@ impl Resource {
 }
 
 impl Action {
+    /// What begins its line: what it does, or that it is refused.
+    fn symbol(&self) -> char {
+        match self.result {
+            Outcome::Refused(_) => '!',
+            Outcome::Planned
+            | Outcome::Done
+            | Outcome::AlreadyDone
+            | Outcome::Stale(_)
+            | Outcome::Failed(_) => self.verb.symbol(),
+        }
+    }
+
     fn fault(&self) -> Option<&Fault> {
         match &self.result {
             Outcome::Failed(fault) => Some(fault),

@@ -72,14 +72,7 @@ impl Report {
 }
 
 fn row(action: &Action) -> [String; 6] {
-    let symbol = match action.result {
-        Outcome::Refused(_) => '!',
-        Outcome::Planned
-        | Outcome::Done
-        | Outcome::AlreadyDone
-        | Outcome::Stale(_)
-        | Outcome::Failed(_) => action.verb.symbol(),
-    };
+    let symbol = action.symbol();
     let why = match &action.result {
         Outcome::Planned | Outcome::Done | Outcome::AlreadyDone => String::new(),
         Outcome::Stale(why) | Outcome::Refused(why) => format!(": {why}"),

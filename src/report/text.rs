@@ -207,14 +207,7 @@ fn count(number: usize, noun: &str) -> String {
 }
 
 fn line(action: &Action, style: Style) -> String {
-    let symbol = match action.result {
-        Outcome::Refused(_) => '!',
-        Outcome::Planned
-        | Outcome::Done
-        | Outcome::AlreadyDone
-        | Outcome::Stale(_)
-        | Outcome::Failed(_) => action.verb.symbol(),
-    };
+    let symbol = action.symbol();
     let object = action.object.as_deref().unwrap_or("(new)");
     let cause = cause(action);
     let text = format!(

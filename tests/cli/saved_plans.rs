@@ -163,5 +163,7 @@ fn a_plan_that_cannot_be_saved_is_said_so_and_leaves_nothing() {
             run.stderr
         );
         assert!(run.stdout.contains("Plan: "), "the plan itself is shown");
+        let left = std::fs::read_dir(place.path(".")).expect("it is there");
+        assert_eq!(left.count(), 2, "the state files and the world");
     }
 }
