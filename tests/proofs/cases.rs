@@ -78,6 +78,14 @@ fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
                 .iter()
                 .filter(|it| it.result == Outcome::Done);
             let done = done.count();
+            // Where listings lag, a look right before an effect may show less than the look that it was planned by.
+            let is_sure = case.scenario.times.listing_lag == 0;
+            assert!(
+                !is_sure || done == report.actions.len(),
+                "{}: something was tried in vain: {}",
+                case.name,
+                report.to_json()
+            );
             assert_eq!(written, done, "{}: I5", case.name);
             writes += written;
             actions += done;

@@ -71,7 +71,9 @@ fn check_line(line: &Line<'_>, of: Architecture, known: &Known, untrue: &mut Vec
     for image in &ours {
         let is_named = line.digits(of, &image.image_name).is_some()
             || image.image_name == latest
-            || is_making(image);
+            || is_making(image)
+            // What could not be made is deleted or kept, and not named.
+            || image.status == ImageStatus::CreateFailed;
         let is_failed = image.status == ImageStatus::CreateFailed && !is_kept(line, known, image);
         if !is_named || is_failed {
             say(&format!(
