@@ -7,11 +7,11 @@ use tracing::{info, warn};
 use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token};
 use crate::kind::{AnyOp, AnyResource, Check};
-use crate::plan::{self, Step, Verb};
+use crate::plan::{self, Step};
 use crate::report::{Action, Cause, Outcome};
 use crate::store::journal::Intent;
 
-use super::guard::{Deletions, refusals};
+use super::guard::refusals;
 use super::look::{Look, Planned, token};
 use super::run::Run;
 use super::state::State;
@@ -88,29 +88,7 @@ pub(super) fn refused(
     resource: &dyn AnyResource,
     planned: &Planned,
 ) -> BTreeMap<String, String> {
-    let id = resource.id();
-    let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
-    for (group, size) in &planned.plan.groups {
-        let done = state.deleted(id, group);
-        let deletions = Deletions {
-            planned: 0,
-            done,
-            of: size + done,
-        };
-        groups.insert(group.clone(), deletions);
-    }
-    for step in &planned.plan.steps {
-        let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) else {
-            continue;
-        };
-        let deletions = groups.entry(group.clone()).or_default();
-        if state.is_settling(&token(id, step.op.as_ref())) {
-            // It was done and still shows: it counts once.
-            deletions.of = deletions.of.saturating_sub(1);
-        } else {
-            deletions.planned += 1;
-        }
-    }
+    let groups = state.deletions(resource.id(), &planned.plan);
     refusals(&groups, &resource.policy().guards, run.flags)
 }
 

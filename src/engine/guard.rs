@@ -23,15 +23,34 @@ pub struct Flags {
     pub max_delete_percent: Option<u64>,
 }
 
-/// What was deleted so far, by resource and group.
+/// What was deleted and what was there so far, by resource and group.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    /// How far back deletions count; none: all of this process.
+    /// How far back it counts; none: all of this process.
     pub window: Option<Duration>,
     deleted: BTreeMap<(ResourceId, String), Vec<Timestamp>>,
+    /// Sizes of a group, each larger than all that were seen later.
+    sizes: BTreeMap<(ResourceId, String), Vec<(Timestamp, usize)>>,
 }
 
 impl Ledger {
+    /// Notes how many objects a group has now.
+    pub(super) fn see(&mut self, id: &ResourceId, group: &str, size: usize, now: Timestamp) {
+        let sizes = self.sizes.entry((id.clone(), group.to_owned()));
+        let sizes = sizes.or_default();
+        sizes.retain(|(at, it)| {
+            *it > size && self.window.is_none_or(|window| now.since(*at) < window)
+        });
+        sizes.push((now, size));
+    }
+
+    /// The most objects that a group had; 0: it was never seen.
+    pub(super) fn largest(&self, id: &ResourceId, group: &str) -> usize {
+        let sizes = self.sizes.get(&(id.clone(), group.to_owned()));
+        let first = sizes.and_then(|it| it.first());
+        first.map_or(0, |(_, size)| *size)
+    }
+
     pub(super) fn note(&mut self, id: &ResourceId, group: &str, now: Timestamp) {
         let deleted = self.deleted.entry((id.clone(), group.to_owned()));
         let deleted = deleted.or_default();
@@ -51,9 +70,11 @@ impl Ledger {
 pub(super) struct Deletions {
     /// To be done now.
     pub(super) planned: usize,
-    /// Done by this run.
+    /// Done before, as far back as it counts.
     pub(super) done: usize,
-    /// How many objects the group had when this run began.
+    /// How many objects the group has.
+    pub(super) existing: usize,
+    /// The most objects that the group had, as far back as it counts.
     pub(super) of: usize,
 }
 
@@ -76,25 +97,30 @@ pub(super) fn refusals(
     let percent = flags.max_delete_percent.or(guards.max_delete_percent);
     let percent = percent.unwrap_or(MAX_DELETE_PERCENT);
     let refusal = |(group, it): (&String, &Deletions)| {
-        let message = over(group, it.planned + it.done, it.of, (max, percent))?;
+        let message = over(group, it, (max, percent))?;
         Some((group.clone(), message))
     };
     let planned = groups.iter().filter(|(_, it)| it.planned > 0);
     planned.filter_map(refusal).collect()
 }
 
-fn over(group: &str, deletes: usize, total: usize, (max, percent): (u64, u64)) -> Option<String> {
-    let count = deletes as u64;
+/// The number limits what is deleted, the share what is lost: where as much came as went, nothing is, however long it
+/// goes on.
+fn over(group: &str, it: &Deletions, (max, percent): (u64, u64)) -> Option<String> {
+    let count = (it.planned + it.done) as u64;
     if count > max {
         return Some(format!(
             "guard maxDeletes refuses {count} deletions of {group}, {max} are allowed; --max-deletes {count} or policy.guards.maxDeletes: {count} allows them"
         ));
     }
-    let of = total as u64;
-    if total >= PERCENT_FROM && count * 100 > percent * of {
-        let share = (count * 100).div_ceil(of);
+    let of = it.of as u64;
+    // What others took is not ours to count.
+    let lost = (it.of + it.planned).saturating_sub(it.existing) as u64;
+    let lost = lost.min(count);
+    if it.of >= PERCENT_FROM && lost * 100 > percent * of {
+        let share = (lost * 100).div_ceil(of);
         return Some(format!(
-            "guard maxDeletePercent refuses {count} of {of} {group}, {share} %, {percent} % are allowed; --max-delete-percent {share} or policy.guards.maxDeletePercent: {share} allows them"
+            "guard maxDeletePercent refuses {lost} of {of} {group}, {share} %, {percent} % are allowed; --max-delete-percent {share} or policy.guards.maxDeletePercent: {share} allows them"
         ));
     }
     None
@@ -106,8 +132,8 @@ mod tests {
 
     #[test]
     fn counts_first_and_takes_the_share_from_ten_objects_on() {
-        let refused = |deletes, total| {
-            over("images", deletes, total, (10, 30))
+        let refused = |planned, total| {
+            over("images", &at_once(planned, total), (10, 30))
                 .map(|it| it.split(' ').nth(1).map(str::to_owned))
         };
         let by = |guard: &str| Some(Some(guard.to_owned()));
@@ -129,8 +155,59 @@ mod tests {
 
     #[test]
     fn names_the_least_value_that_would_allow_it() {
-        let message = over("images", 4, 11, (10, 30)).unwrap_or_default();
+        let message = over("images", &at_once(4, 11), (10, 30)).unwrap_or_default();
         assert!(message.contains("--max-delete-percent 37 "), "{message}");
-        assert_eq!(over("images", 4, 11, (10, 37)), None);
+        assert_eq!(over("images", &at_once(4, 11), (10, 37)), None);
+    }
+
+    #[test]
+    fn what_is_replaced_is_not_lost() {
+        let replaced = Deletions {
+            planned: 1,
+            done: 7,
+            existing: 21,
+            of: 21,
+        };
+        assert_eq!(
+            over("images", &replaced, (10, 30)),
+            None,
+            "one of 21 is lost"
+        );
+        let lost = Deletions {
+            existing: 15,
+            ..replaced
+        };
+        let message = over("images", &lost, (10, 30)).unwrap_or_default();
+        assert!(message.contains("refuses 7 of 21"), "{message}");
+        let taken = Deletions { done: 0, ..lost };
+        assert_eq!(
+            over("images", &taken, (10, 30)),
+            None,
+            "others took the six"
+        );
+    }
+
+    #[test]
+    fn a_ledger_knows_the_largest_size_of_its_window() {
+        let id = ResourceId::new("MachineImage", "line");
+        let hour = |it: u64| Timestamp::EPOCH.plus(Duration::from_secs(it * 3600));
+        let mut ledger = Ledger {
+            window: Some(Duration::from_secs(24 * 3600)),
+            ..Ledger::default()
+        };
+        assert_eq!(ledger.largest(&id, "images"), 0);
+        for (at, size, largest) in [(0, 9, 9), (1, 7, 9), (2, 8, 9), (25, 3, 8), (27, 4, 4)] {
+            ledger.see(&id, "images", size, hour(at));
+            assert_eq!(ledger.largest(&id, "images"), largest, "at hour {at}");
+        }
+    }
+
+    fn at_once(planned: usize, existing: usize) -> Deletions {
+        Deletions {
+            planned,
+            done: 0,
+            existing,
+            of: existing,
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::store::folder::Folder;
 use crate::store::journal::{Intent, Journal};
 use crate::store::record::Record;
 
-use super::guard::Ledger;
+use super::guard::{Deletions, Ledger};
 use super::look::{Look, token};
 
 /// How long an effect may take to show in a listing before it is tried again.
@@ -72,6 +72,9 @@ impl State {
         let mut has_forgotten = false;
         for (id, planned) in &look.resources {
             let Ok(planned) = planned else { continue };
+            for (group, deletions) in self.deletions(id, &planned.plan) {
+                self.ledger.see(id, &group, deletions.existing, look.now);
+            }
             let entry = self.record.resources.entry(id.clone()).or_default();
             for (what, when) in &planned.plan.remember {
                 match when {
@@ -113,9 +116,37 @@ impl State {
         self.journal.find(token)
     }
 
-    /// How many deletions of a group count already.
-    pub fn deleted(&self, id: &ResourceId, group: &str) -> usize {
-        self.ledger.count(id, group, self.now)
+    /// The deletions of a plan, by group, and what counts already.
+    pub(super) fn deletions(
+        &self,
+        id: &ResourceId,
+        plan: &Plan<Box<dyn AnyOp>>,
+    ) -> BTreeMap<String, Deletions> {
+        let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
+        for (group, size) in &plan.groups {
+            let deletions = Deletions {
+                done: self.ledger.count(id, group, self.now),
+                existing: *size,
+                ..Deletions::default()
+            };
+            groups.insert(group.clone(), deletions);
+        }
+        for step in &plan.steps {
+            let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) else {
+                continue;
+            };
+            let deletions = groups.entry(group.clone()).or_default();
+            if self.is_settling(&token(id, step.op.as_ref())) {
+                // It was done and still shows: it counts once.
+                deletions.existing = deletions.existing.saturating_sub(1);
+            } else {
+                deletions.planned += 1;
+            }
+        }
+        for (group, it) in &mut groups {
+            it.of = it.existing.max(self.ledger.largest(id, group));
+        }
+        groups
     }
 
     /// Notes an effect that was done by `now`: the next look may not show it yet, and the guards count it.

@@ -23,7 +23,7 @@ enum Unseen {
     ComesAndGoes(&'static str),
     /// The tag `Latest` goes from where it is to this image; where it is already, it goes.
     TagMoves(String),
-    /// The name `-latest` goes to this image, and the one that had it is called something else.
+    /// The name `-latest` goes to this image of ours, and the one that had it is called something else.
     NameMoves(String),
 }
 
@@ -116,6 +116,7 @@ fn move_name(world: &mut World, id: &str, now: Timestamp) {
     let is_alike = |it: &&Image| {
         it.image_name.ends_with("-latest")
             && it.architecture == image.architecture
+            && it.tags.contains_key(OWNER)
             && it.tags.get(OWNER) == image.tags.get(OWNER)
     };
     let Some(latest) = images.iter().find(is_alike) else {

@@ -135,7 +135,10 @@ impl Policy<'_> {
     pub(super) fn hands_off(&self, instance: &Instance, now: Timestamp) -> Option<&'static str> {
         let tag = |key: &str| instance.tags.get(key).map(String::as_str);
         let mut selector = self.spec.selector.tags.iter();
-        let is_ended = instance.auto_release_time.is_some_and(|it| it <= now);
+        // The service tells and takes whole minutes (ECS API reference, `RunInstances`, `AutoReleaseTime`).
+        let is_ended = instance.auto_release_time;
+        let is_ended = is_ended
+            .is_some_and(|it| it.millis().div_euclid(60_000) <= now.millis().div_euclid(60_000));
         let is_spot = instance.spot_strategy != "NoSpot";
         if !selector.all(|(key, value)| tag(key) == Some(value)) {
             return Some("it is not selected");

@@ -3,7 +3,7 @@
 use reconcile::kinds::machine_image::Architecture;
 use reconcile::sim::history::{Event, What};
 
-use super::declared::{Declared, Line};
+use super::declared::{Declared, Line, architecture};
 use super::known::{Known, is_available};
 
 /// One name and one family, and whether they resolve.
@@ -57,7 +57,8 @@ impl Window<'_> {
             | What::Taken { .. }
             | What::ImageTurned { .. } => false,
             What::ImageDeleted { image, .. } => {
-                if self.is_open && self.line.owns(image) {
+                let is_alike = architecture(image) == Some(self.of);
+                if self.is_open && is_alike && self.line.owns(image) {
                     return Err("I2, deleted between the two renames");
                 }
                 true
