@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -59,6 +60,58 @@ id!(
     /// Names one effect; the same effect has the same token for ever (at most 64 ASCII characters).
     Token
 );
+
+/// Names content by its SHA-256, as in `sha256:e3b0…` (OCI image specification, "Digests").
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    const PREFIX: &'static str = "sha256:";
+
+    /// The digest of content.
+    pub fn of(content: &[u8]) -> Self {
+        Self::of_hash(&Sha256::digest(content))
+    }
+
+    /// The digest whose 32 bytes these are.
+    pub fn of_hash(hash: &[u8]) -> Self {
+        Self(format!("{}{}", Self::PREFIX, hex(hash)))
+    }
+
+    /// Reads a digest; none: it is none, or one of another algorithm.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(Self::PREFIX)?;
+        let is_digit = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+        let is_whole = digits.len() == 64 && digits.bytes().all(is_digit);
+        is_whole.then(|| Self(text.to_owned()))
+    }
+
+    /// The digest as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The digits alone.
+    pub fn digits(&self) -> &str {
+        &self.0[Self::PREFIX.len()..]
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("a digest is sha256: and 64 hexadecimal digits")
+        })
+    }
+}
 
 /// Bytes as hexadecimal digits in lower case, two a byte.
 pub fn hex(bytes: &[u8]) -> String {

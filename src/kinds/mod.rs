@@ -3,8 +3,10 @@
 pub mod tags;
 
 pub mod aliyun_region;
+pub mod image_repository;
 pub mod instance_policy;
 pub mod machine_image;
+pub mod registry;
 
 use crate::kind::Registration;
 

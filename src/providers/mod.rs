@@ -10,9 +10,11 @@ use crate::retry::{Patience, Waits};
 
 pub mod aliyun;
 pub mod cache;
+pub mod github;
 pub mod http;
 pub mod limiter;
 pub mod reach;
+pub mod registry;
 
 pub use self::http::Calls;
 
@@ -21,6 +23,10 @@ pub use self::http::Calls;
 pub struct Clients {
     /// Alibaba Cloud.
     pub aliyun: aliyun::Aliyun,
+    /// GitHub's REST API.
+    pub github: github::GitHub,
+    /// Registries of container images.
+    pub registries: registry::Registries,
     http: Arc<http::Http>,
     patience: Arc<Patience>,
 }
@@ -34,6 +40,8 @@ impl Clients {
     /// Forgets what was read: a new pass begins.
     pub fn forget(&self) {
         self.aliyun.forget();
+        self.github.forget();
+        self.registries.forget();
     }
 
     /// The requests since the start, repeated ones and those that found nobody too.
@@ -62,8 +70,12 @@ pub fn connect(settings: &Settings, clock: Arc<dyn Clock>, seed: u64) -> Result<
     ));
     let patience = Arc::new(Patience::new(clock, seed));
     let aliyun = aliyun::Aliyun::new(settings, Arc::clone(&http), Arc::clone(&patience), seed)?;
+    let github = github::GitHub::new(settings, Arc::clone(&http), Arc::clone(&patience))?;
+    let registries = registry::Registries::new(settings, Arc::clone(&http), Arc::clone(&patience))?;
     Ok(Clients {
         aliyun,
+        github,
+        registries,
         http,
         patience,
     })

@@ -1,0 +1,5 @@
+//! `ImageRepository`: a repository of container images, its required tags, its mirrors, and what is retained.
+
+mod spec;
+
+pub use spec::Spec;
