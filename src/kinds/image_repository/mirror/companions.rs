@@ -1,0 +1,112 @@
+//! What is said about a manifest beside it: others that refer to it, and signatures under tags that are named after it.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::fault::Fault;
+use crate::ids::Digest;
+use crate::providers::registry::{Location, Registries};
+
+/// How many manifests are asked about side by side.
+const SIDE_BY_SIDE_MAX: usize = 8;
+
+/// A manifest that says something about another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Companion {
+    /// What it is.
+    pub(super) digest: Digest,
+    /// The tag that names it after the other; none: it names that as its subject.
+    pub(super) tag: Option<String>,
+}
+
+impl Companion {
+    /// What it is asked for and written by.
+    pub(super) fn reference(&self) -> &str {
+        self.tag.as_deref().unwrap_or(self.digest.as_str())
+    }
+}
+
+/// How much of what is said is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// All of it.
+    Everything,
+    /// Signatures and bills of material that cosign writes as ordinary images: registries that refuse attestations
+    /// refuse every artifact that names a subject.
+    Signatures,
+}
+
+impl Said {
+    /// What a tag ends with that is named after a digest: the referrers of a registry that lists none (OCI distribution
+    /// specification, "Referrers Tag Schema"), and what cosign writes.
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Everything => &["", ".sig", ".att", ".sbom"],
+            Self::Signatures => &[".sig", ".sbom"],
+        }
+    }
+}
+
+/// Finds what is said about these manifests.
+pub(super) async fn find(
+    registries: &Registries,
+    at: &Location,
+    (about, said): (&BTreeSet<Digest>, Said),
+) -> Result<BTreeSet<Companion>, Fault> {
+    let mut found = named(registries, at, (about, said)).await?;
+    match said {
+        Said::Everything => found.extend(referring(registries, at, about).await?),
+        Said::Signatures => {}
+    }
+    Ok(found)
+}
+
+/// Tags that are named after these manifests. Where all tags can be listed only those that exist are asked for.
+async fn named(
+    registries: &Registries,
+    at: &Location,
+    (about, said): (&BTreeSet<Digest>, Said),
+) -> Result<BTreeSet<Companion>, Fault> {
+    let listed = registries.tags(at).await.ok();
+    let is_listed = |tag: &String| {
+        let listed = listed.as_ref();
+        listed.is_none_or(|it| it.items().binary_search(tag).is_ok())
+    };
+    let endings = said.endings();
+    let tags = about.iter().flat_map(|it| {
+        let digits = it.digits();
+        endings
+            .iter()
+            .map(move |end| format!("sha256-{digits}{end}"))
+    });
+    let looks = tags.filter(is_listed).map(|tag| async move {
+        let head = registries.head(at, &tag).await?;
+        let digest = head.as_ref().as_ref().map(|it| it.digest.clone());
+        let companion = digest.map(|digest| Companion {
+            digest,
+            tag: Some(tag),
+        });
+        Ok::<_, Fault>(companion)
+    });
+    let looks: Vec<_> = looks.collect();
+    let looks = stream::iter(looks).buffered(SIDE_BY_SIDE_MAX);
+    let found: Vec<_> = looks.try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Manifests whose subject is one of these.
+async fn referring(
+    registries: &Registries,
+    at: &Location,
+    about: &BTreeSet<Digest>,
+) -> Result<BTreeSet<Companion>, Fault> {
+    let looks: Vec<_> = about
+        .iter()
+        .map(|it| registries.referrers(at, it))
+        .collect();
+    let looks = stream::iter(looks).buffered(SIDE_BY_SIDE_MAX);
+    let found: Vec<Vec<Digest>> = looks.try_collect().await?;
+    let companion = |digest| Companion { digest, tag: None };
+    Ok(found.into_iter().flatten().map(companion).collect())
+}
