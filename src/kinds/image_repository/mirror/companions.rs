@@ -11,6 +11,9 @@ use crate::providers::registry::{Location, Registries};
 /// How many manifests are asked about side by side.
 const SIDE_BY_SIDE_MAX: usize = 8;
 
+/// What a tag begins with that is named after a digest.
+pub(super) const NAMED_AFTER: &str = "sha256-";
+
 /// A manifest that says something about another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Companion {
@@ -46,6 +49,16 @@ impl Said {
             Self::Signatures => &[".sig", ".sbom"],
         }
     }
+
+    /// The tags that may say something about these manifests.
+    pub(super) fn tags(self, about: &BTreeSet<Digest>) -> Vec<String> {
+        let of = |it: &Digest| {
+            let digits = it.digits().to_owned();
+            let endings = self.endings().iter();
+            endings.map(move |end| format!("{NAMED_AFTER}{digits}{end}"))
+        };
+        about.iter().flat_map(of).collect()
+    }
 }
 
 /// Finds what is said about these manifests.
@@ -54,7 +67,13 @@ pub(super) async fn find(
     at: &Location,
     (about, said): (&BTreeSet<Digest>, Said),
 ) -> Result<BTreeSet<Companion>, Fault> {
-    let mut found = named(registries, at, (about, said)).await?;
+    // Where tags cannot be listed, as some registries do not let everybody, each that may be is asked for.
+    let listed = registries.tags(at).await.ok();
+    let tags = said.tags(about).into_iter().filter(|it| {
+        let listed = listed.as_ref();
+        listed.is_none_or(|all| all.items().binary_search(it).is_ok())
+    });
+    let mut found = named(registries, at, tags.collect()).await?;
     match said {
         Said::Everything => found.extend(referring(registries, at, about).await?),
         Said::Signatures => {}
@@ -62,25 +81,13 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// Tags that are named after these manifests. Where all tags can be listed only those that exist are asked for.
-async fn named(
+/// What these tags name, as far as they are there.
+pub(super) async fn named(
     registries: &Registries,
     at: &Location,
-    (about, said): (&BTreeSet<Digest>, Said),
+    tags: Vec<String>,
 ) -> Result<BTreeSet<Companion>, Fault> {
-    let listed = registries.tags(at).await.ok();
-    let is_listed = |tag: &String| {
-        let listed = listed.as_ref();
-        listed.is_none_or(|it| it.items().binary_search(tag).is_ok())
-    };
-    let endings = said.endings();
-    let tags = about.iter().flat_map(|it| {
-        let digits = it.digits();
-        endings
-            .iter()
-            .map(move |end| format!("sha256-{digits}{end}"))
-    });
-    let looks = tags.filter(is_listed).map(|tag| async move {
+    let looks = tags.into_iter().map(|tag| async move {
         let head = registries.head(at, &tag).await?;
         let digest = head.as_ref().as_ref().map(|it| it.digest.clone());
         let companion = digest.map(|digest| Companion {

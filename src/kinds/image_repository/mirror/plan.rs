@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use crate::fact::Fact;
 use crate::fault::{Class, Fault};
 use crate::kinds::registry::Attestations;
-use crate::plan::{Cause, Health, Plan, Step, UnknownObject, Why};
+use crate::plan::{Cause, Health, Plan, Step, UnknownObject, Why, pages};
 use crate::providers::registry::Location;
 
 use super::advice::advice;
+use super::companions::NAMED_AFTER;
 use super::names::{contested, written};
 use super::op::Op;
 use super::seen::{Seen, Serves, Tag};
+
+/// How many tags a listing has a page (GHCR takes more; a registry that has fewer a page costs more).
+const TAGS_A_PAGE: usize = 1000;
 
 /// Adds what is to be done about all mirrors of the repository at `source`.
 pub(in super::super) fn plan<T>(
@@ -19,7 +23,7 @@ pub(in super::super) fn plan<T>(
     mirrors: &[Seen],
     (plan, wrap): (&mut Plan<T>, impl Fn(Op) -> T),
 ) {
-    plan.listings.extend(listings(mirrors));
+    plan.listings.extend(listings(source, mirrors));
     let names: Vec<_> = mirrors
         .iter()
         .map(|it| (&it.at, it.declared.as_str()))
@@ -48,13 +52,23 @@ pub(in super::super) fn plan<T>(
     }
 }
 
-/// One call a tag and mirror tells whether it is there as the source has it.
-fn listings(mirrors: &[Seen]) -> BTreeMap<String, u64> {
-    let tags = mirrors.iter().flat_map(|mirror| {
-        let tags = mirror.tags.keys();
-        tags.map(|tag| format!("registry {}:{tag}", written(&mirror.at)))
-    });
-    tags.map(|it| (it, 1)).collect()
+/// One call a tag and mirror tells whether it is there as the source has it. What was pushed later is listed at the source
+/// and asked for there as well.
+fn listings(source: &Location, mirrors: &[Seen]) -> BTreeMap<String, u64> {
+    let mut listings = BTreeMap::new();
+    for mirror in mirrors {
+        for tag in mirror.tags.keys() {
+            listings.insert(format!("registry {}:{tag}", written(&mirror.at)), 1);
+            if tag.starts_with(NAMED_AFTER) {
+                listings.insert(format!("registry {}:{tag}", written(source)), 1);
+            }
+        }
+        if let Some(listed) = mirror.listed {
+            let listing = format!("registry {} tags", written(source));
+            listings.insert(listing, pages(listed, TAGS_A_PAGE));
+        }
+    }
+    listings
 }
 
 /// What is to be done about a tag; none: nothing.

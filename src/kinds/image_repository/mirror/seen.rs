@@ -1,6 +1,6 @@
 //! What each mirror serves under the required tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 
@@ -12,6 +12,7 @@ use crate::kinds::registry::{Attestations, Registry};
 use crate::providers::registry::{Location, Manifest, Registries};
 
 use super::super::spec::Spec;
+use super::companions::{NAMED_AFTER, Said, named};
 use super::names::flattened;
 use super::read::read;
 use super::tree::{Extent, Tree};
@@ -28,8 +29,11 @@ pub struct Seen {
     pub declared: String,
     /// What becomes of attestations there.
     pub attestations: Attestations,
-    /// What it serves, by tag.
+    /// What it serves, by tag: the required ones, and those that are named after what these serve and were pushed later,
+    /// such as signatures.
     pub tags: BTreeMap<String, Tag>,
+    /// How many tags the source has in all; none: they could not be listed, so that nothing that came later is known.
+    pub listed: Option<usize>,
 }
 
 /// What was seen of one tag of a mirror.
@@ -85,11 +89,15 @@ pub async fn observe(
         };
         let looks: Vec<_> = wanted.iter().map(|it| look.tag(it)).collect();
         let looks = stream::iter(looks).buffered(SIDE_BY_SIDE_MAX);
-        let tags = looks.collect().await;
+        let mut tags: BTreeMap<String, Tag> = looks.collect().await;
+        let later = look.later(&tags).await.ok();
+        let (listed, later) = later.unzip();
+        tags.extend(later.unwrap_or_default());
         mirrors.push(Seen {
             declared: mirror.repository.clone(),
             attestations: registry.attestations,
             tags,
+            listed,
             at,
         });
     }
@@ -150,6 +158,61 @@ impl Look<'_> {
             Err(fault) if !matches!(fault.class, Class::Invalid | Class::Gone) => Err(fault),
             Ok(_) | Err(_) => other,
         }
+    }
+
+    /// How many tags the source has, and what was seen of those that are named after what the mirror serves already: a
+    /// signature comes after what it signs, and may come after its copy.
+    async fn later(
+        &self,
+        tags: &BTreeMap<String, Tag>,
+    ) -> Result<(usize, BTreeMap<String, Tag>), Fault> {
+        let listed = self.registries.tags(self.source).await?;
+        let listed = listed.items();
+        let count = listed.len();
+        if !listed.iter().any(|it| it.starts_with(NAMED_AFTER)) {
+            return Ok((count, BTreeMap::new()));
+        }
+        let mut later = BTreeMap::new();
+        for tag in tags.values() {
+            let (about, said) = self.about(tag).await?;
+            let names = said.tags(&about).into_iter();
+            let names = names.filter(|it| listed.binary_search(it).is_ok());
+            let found = named(self.registries, self.source, names.collect()).await?;
+            for companion in found {
+                let wanted = Wanted {
+                    digest: companion.digest.clone(),
+                    merged: None,
+                };
+                let reference = companion.reference().to_owned();
+                let (tag, seen) = self.tag((&reference, &wanted)).await;
+                later.insert(tag, seen);
+            }
+        }
+        Ok((count, later))
+    }
+
+    /// What a mirror serves already that something may be said about, and how much of that it takes.
+    async fn about(&self, tag: &Tag) -> Result<(BTreeSet<Digest>, Said), Fault> {
+        let (is_whole, said) = match (&tag.serves, self.attestations) {
+            (Fact::Known(Serves::Same), Attestations::Keep) => (true, Said::Everything),
+            // What a registry may refuse would be tried in every pass.
+            (Fact::Known(Serves::Same), Attestations::Drop | Attestations::Auto) => {
+                (true, Said::Signatures)
+            }
+            (Fact::Known(Serves::Reduced), _) => (false, Said::Signatures),
+            // It comes with the tag.
+            (Fact::Known(Serves::Nothing | Serves::Other(_)) | Fact::Unknown(_), _) => {
+                return Ok((BTreeSet::new(), Said::Everything));
+            }
+        };
+        let indexes = (&tag.wanted, Extent::Indexes);
+        let mut tree = read(self.registries, self.source, indexes).await?;
+        if !is_whole {
+            tree = tree.without_attestations();
+        }
+        let images = tree.serves().into_iter().map(|(digest, _)| digest);
+        let all = images.chain(tree.digests().cloned());
+        Ok((all.collect(), said))
     }
 
     async fn wanted(&self, wanted: &Wanted) -> Result<Tree, Fault> {
