@@ -30,6 +30,12 @@ impl Companion {
     }
 }
 
+/// The tag under which a registry that lists no referrers of a manifest has an index of them (OCI distribution
+/// specification, "Referrers Tag Schema").
+pub(super) fn note_of(subject: &Digest) -> String {
+    format!("{NAMED_AFTER}{}", subject.digits())
+}
+
 /// How much of what is said is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {

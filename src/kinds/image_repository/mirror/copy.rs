@@ -9,12 +9,14 @@ use tracing::info;
 use crate::fault::Fault;
 use crate::ids::Digest;
 use crate::kinds::registry::Attestations;
+use crate::providers::registry::content::Descriptor;
 use crate::providers::registry::{Blob, Location, Registries, refuses_attestations};
 
 use super::advice::advised;
-use super::companions::{Said, find};
+use super::companions::{Companion, Said, find, note_of};
 use super::op::Op;
 use super::read::read;
+use super::refer::refer;
 use super::tree::{Extent, Node, Tree};
 
 /// How many blobs of one tag are sent side by side: few, for each may take all of the line.
@@ -135,6 +137,7 @@ impl Way<'_> {
     async fn companions(&self, tree: &Tree, said: Said) -> Result<u64, Fault> {
         let mut sent = 0;
         let mut known = BTreeSet::new();
+        let mut referrers: BTreeMap<Digest, Vec<Descriptor>> = BTreeMap::new();
         let mut about: BTreeSet<Digest> = tree.digests().cloned().collect();
         for round in 0..ROUNDS_MAX {
             let found = find(self.registries, self.from, (&about, said)).await?;
@@ -148,17 +151,39 @@ impl Way<'_> {
             }
             about.clear();
             for companion in new {
-                let reference = companion.reference();
-                if !self.names(reference, &companion.digest).await? {
-                    let whole = (&companion.digest, Extent::Whole);
-                    let tree = read(self.registries, self.from, whole).await?;
-                    sent += self.below(&tree).await?;
-                    sent += self.top(&tree, reference).await?;
+                let (bytes, referrer) = self.companion(&companion).await?;
+                sent += bytes;
+                if let Some((subject, referrer)) = referrer {
+                    referrers.entry(subject).or_default().push(referrer);
                 }
                 about.insert(companion.digest.clone());
                 known.insert(companion);
             }
         }
+        for (subject, all) in &referrers {
+            let note = note_of(subject);
+            let is_noted = |it: &Companion| it.tag.as_ref() == Some(&note);
+            if !known.iter().any(is_noted) {
+                refer(self.registries, self.to, (subject, all)).await?;
+            }
+        }
         Ok(sent)
+    }
+
+    /// Sends what is said about another manifest. Says how many bytes were sent, and to which other it refers, as what.
+    async fn companion(
+        &self,
+        companion: &Companion,
+    ) -> Result<(u64, Option<(Digest, Descriptor)>), Fault> {
+        let whole = (&companion.digest, Extent::Whole);
+        let tree = read(self.registries, self.from, whole).await?;
+        let reference = companion.reference();
+        let mut sent = 0;
+        if !self.names(reference, &companion.digest).await? {
+            sent += self.below(&tree).await?;
+            sent += self.top(&tree, reference).await?;
+        }
+        let referrer = companion.tag.is_none().then(|| tree.top().referrer());
+        Ok((sent, referrer.flatten()))
     }
 }

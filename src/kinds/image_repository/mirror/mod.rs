@@ -8,6 +8,7 @@ mod names;
 mod op;
 mod plan;
 mod read;
+mod refer;
 mod seen;
 #[cfg(test)]
 mod tests;

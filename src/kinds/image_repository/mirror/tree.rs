@@ -208,6 +208,30 @@ impl Node {
         }
     }
 
+    /// What it refers to, and how it is listed as that one's referrer (OCI distribution specification, "Listing
+    /// Referrers"); none: it refers to nothing.
+    pub(super) fn referrer(&self) -> Option<(Digest, Descriptor)> {
+        let (subject, kind, annotations) = match &self.content {
+            Content::Index(it) => (&it.subject, None, &it.annotations),
+            Content::Image(it) => {
+                let kind = it.artifact_type.as_ref();
+                let kind = kind.unwrap_or(&it.config.media_type);
+                (&it.subject, Some(kind.clone()), &it.annotations)
+            }
+        };
+        let descriptor = Descriptor {
+            media_type: self.manifest.media_type.clone(),
+            digest: self.manifest.digest.clone(),
+            size: size(&self.manifest),
+            urls: Vec::new(),
+            annotations: annotations.clone(),
+            data: None,
+            platform: None,
+            artifact_type: kind,
+        };
+        Some((subject.as_ref()?.digest.clone(), descriptor))
+    }
+
     fn rewritten(&self, index: Index) -> Self {
         let manifest = encoded(&self.manifest.media_type, &index);
         Self {
