@@ -23,6 +23,9 @@ import time
 OCI = "application/vnd.oci.image"
 MEMORY_MAX_MIB = 64
 CHUNK = 1 << 20
+SOURCE = "acme/app"
+# `copies/of/app`, where a name may have two levels.
+MIRROR = "copies/of-app"
 
 
 class Registry:
@@ -158,7 +161,27 @@ def push(registry: Registry, repository: str, tag: str, architecture: str, large
     ]
     index = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": entries}
     registry.manifest(repository, f"{tag}-{architecture}", index)
-    return image["digest"]
+    return image
+
+
+def refer(registry: Registry, repository: str, subject: dict) -> list[str]:
+    """Says something about a manifest as a client does where a registry lists no referrers: an artifact that names its
+    subject, and an index of such under a tag that is named after it."""
+    empty = registry.blob(repository, b"{}") | {"mediaType": "application/vnd.oci.empty.v1+json"}
+    report = registry.blob(repository, f"report on {subject['digest']}".encode())
+    artifact = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "artifactType": "application/vnd.example.report",
+        "config": empty,
+        "layers": [{"mediaType": "text/plain"} | report],
+        "subject": subject,
+    }
+    artifact = registry.manifest(repository, None, artifact)
+    tag = subject["digest"].replace(":", "-")
+    index = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": [artifact]}
+    registry.manifest(repository, tag, index)
+    return [tag, artifact["digest"]]
 
 
 def sign(registry: Registry, repository: str, digest: str):
@@ -176,7 +199,8 @@ def sign(registry: Registry, repository: str, digest: str):
     return tag
 
 
-def declare(folder: pathlib.Path, source: Registry, mirror: Registry, tags: list[str]):
+def declare(folder: pathlib.Path, source: Registry, mirror: Registry, tags: list[str], more=""):
+    """Declares that the tags are merged at the source and mirrored under a flattened name."""
     state = folder / f"state-{mirror.port}"
     state.mkdir()
     (state / "all.yaml").write_text(
@@ -188,16 +212,16 @@ spec: {{host: "{source.host}", insecure: true}}
 apiVersion: reconcile/v1alpha1
 kind: Registry
 metadata: {{name: there}}
-spec: {{host: "{mirror.host}", insecure: true}}
+spec: {{host: "{mirror.host}", insecure: true, maxPathDepth: 2{more}}}
 ---
 apiVersion: reconcile/v1alpha1
 kind: ImageRepository
 metadata: {{name: app}}
 spec:
   registryRef: here
-  repository: acme/app
+  repository: {SOURCE}
   tags: {json.dumps(tags)}
-  mirrors: [{{registryRef: there, repository: copies/app}}]
+  mirrors: [{{registryRef: there, repository: copies/of/app}}]
 """
     )
     return state
@@ -237,17 +261,24 @@ def below(registry: Registry, repository: str, raw: bytes) -> list[bytes]:
 
 def check_same(source: Registry, mirror: Registry, tags: list[str]):
     for tag in tags:
-        here, there = source.raw("acme/app", tag), mirror.raw("copies/app", tag)
+        here, there = source.raw(SOURCE, tag), mirror.raw(MIRROR, tag)
         assert here and here == there, f"{tag} differs"
-        children = below(source, "acme/app", here)
-        assert children == below(mirror, "copies/app", there), f"{tag} lacks something"
+        children = below(source, SOURCE, here)
+        assert children == below(mirror, MIRROR, there), f"{tag} lacks something"
+
+
+def check_said(source: Registry, mirror: Registry, references: list[str]):
+    """What is said about an image is there as well."""
+    for reference in references:
+        there = mirror.raw(MIRROR, reference)
+        assert there and there == source.raw(SOURCE, reference), f"{reference} is not there"
 
 
 def check_whole(mirror: Registry, tag: str, folder: pathlib.Path):
     """Another client reads every part of it."""
     command = ["skopeo", "copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false"]
     target = f"oci:{folder / f'read-{mirror.port}-{tag}'}:{tag}"
-    subprocess.run([*command, f"docker://{mirror.host}/copies/app:{tag}", target], check=True)
+    subprocess.run([*command, f"docker://{mirror.host}/{MIRROR}:{tag}", target], check=True)
 
 
 def arrived(mirror: Registry) -> list[str]:
@@ -270,48 +301,78 @@ def kill_halfway(runner: Runner, state: pathlib.Path, mirror: Registry, large_mi
     process.wait()
 
 
+def check_once(runner: Runner, state: pathlib.Path, registries: list[Registry]):
+    """Another run has nothing to do, and does nothing."""
+    before = [it.writes() for it in registries]
+    runner.run(state, "--once")
+    assert [it.writes() for it in registries] == before, "another run wrote something"
+
+
+def check_without_attestations(source: Registry, mirror: Registry, tags: list[str]):
+    for tag in tags:
+        here = json.loads(source.raw(SOURCE, tag))["manifests"]
+        there = json.loads(mirror.raw(MIRROR, tag))["manifests"]
+        assert there == [entry for entry in here if "annotations" not in entry], f"{tag} differs"
+
+
 def main():
     reconcile = str(pathlib.Path(sys.argv[1]).resolve())
     large_mib = int(sys.argv[2]) if len(sys.argv) > 2 else 2048
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        registries = [Registry(folder, it) for it in ("source", "one", "two")]
-        source, one, two = registries
+        registries = [Registry(folder, it) for it in ("source", "one", "two", "three")]
         try:
-            tags = ["big", "v1", "v2"]
-            for tag in tags:
-                push(source, "acme/app", tag, "amd64", large_mib if tag == "big" else 0)
-                image = push(source, "acme/app", tag, "arm64", 0)
-            signature = sign(source, "acme/app", image)
-            runner = Runner(reconcile, folder)
-
-            state = declare(folder, source, one, tags)
-            memory, seconds = runner.run(state, "--once", "--wait", "10m")
-            check_same(source, one, tags)
-            assert source.raw("acme/app", signature) == one.raw("copies/app", signature)
-            check_whole(one, "v1", folder)
-            sent = arrived(one)
-            assert len(sent) == len(set(sent)), "a blob was sent twice"
-            print(f"figure: mirroring a layer of {large_mib} MiB: peak memory MiB: {memory:.0f}, seconds: {seconds:.1f}")
-            assert memory < MEMORY_MAX_MIB, f"{memory} MiB"
-
-            before = source.writes(), one.writes()
-            runner.run(state, "--once")
-            assert (source.writes(), one.writes()) == before, "the second run wrote something"
-            assert arrived(one) == sent
-            print("figure: bytes that the second run of a mirror sends: 0")
-
-            state = declare(folder, source, two, tags)
-            kill_halfway(runner, state, two, large_mib)
-            runner.run(state, "--once", "--wait", "10m")
-            check_same(source, two, tags)
-            check_whole(two, "v2", folder)
-            sent = arrived(two)
-            assert len(sent) == len(set(sent)), "a blob that had arrived was sent again"
+            prove(Runner(reconcile, folder), registries, large_mib)
         finally:
             for registry in registries:
                 registry.stop()
     print("mirrors are as their source, in every way that was tried")
+
+
+def prove(runner: Runner, registries: list[Registry], large_mib: int):
+    source, one, two, three = registries
+    folder, tags = runner.folder, ["big", "v1", "v2"]
+    for tag in tags:
+        push(source, SOURCE, tag, "amd64", large_mib if tag == "big" else 0)
+        image = push(source, SOURCE, tag, "arm64", 0)
+    said = [sign(source, SOURCE, image["digest"])]
+
+    state = declare(folder, source, one, tags)
+    memory, seconds = runner.run(state, "--once", "--wait", "10m")
+    check_same(source, one, tags)
+    check_said(source, one, said)
+    check_whole(one, "v1", folder)
+    sent = arrived(one)
+    assert len(sent) == len(set(sent)), "a blob was sent twice"
+    print(f"figure: mirroring a layer of {large_mib} MiB: peak memory MiB: {memory:.0f}, seconds: {seconds:.1f}")
+    assert memory < MEMORY_MAX_MIB, f"{memory} MiB"
+    check_once(runner, state, registries)
+    assert arrived(one) == sent
+    print("figure: bytes that the second run of a mirror sends: 0")
+
+    # What is said about an image may come after its copy.
+    raw = source.raw(SOURCE, "v1")
+    index = {"mediaType": f"{OCI}.index.v1+json", "size": len(raw)}
+    index["digest"] = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    said = [sign(source, SOURCE, index["digest"]), *refer(source, SOURCE, index)]
+    runner.run(state, "--once")
+    check_said(source, one, said)
+    check_once(runner, state, registries)
+
+    state = declare(folder, source, two, tags)
+    kill_halfway(runner, state, two, large_mib)
+    runner.run(state, "--once", "--wait", "10m")
+    check_same(source, two, tags)
+    check_said(source, two, said)
+    check_whole(two, "v2", folder)
+    sent = arrived(two)
+    assert len(sent) == len(set(sent)), "a blob that had arrived was sent again"
+
+    state = declare(folder, source, three, tags[1:], ", attestations: drop")
+    runner.run(state, "--once", "--wait", "10m")
+    check_without_attestations(source, three, tags[1:])
+    check_whole(three, "v1", folder)
+    check_once(runner, state, registries)
 
 
 if __name__ == "__main__":
