@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Site;
 use crate::fault::Fault;
 
-/// What a registry of Alibaba Cloud says to `BuildKit`'s attestations since 2026-08 (threads koordinator 3194, MiBeeNvr
+/// What a registry of Alibaba Cloud says to `BuildKit`'s attestations since 2026-08 (threads koordinator 3194, `MiBeeNvr`
 /// 397, zrlog 252), and to whatever else names the empty configuration.
 const REFUSED: &str = "unknown manifest class";
 

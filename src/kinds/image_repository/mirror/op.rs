@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::fault::Fault;
-use crate::ids::{Digest, Token};
-use crate::kind::{self, Check};
+use crate::ids::Digest;
+use crate::kind::Check;
 use crate::kinds::registry::Attestations;
 use crate::plan::Verb;
 use crate::providers::Clients;
@@ -82,19 +82,19 @@ impl fmt::Display for Op {
     }
 }
 
-impl kind::Op for Op {
-    fn verb(&self) -> Verb {
+impl Op {
+    pub(in super::super) fn verb(&self) -> Verb {
         match self.replaces {
             None => Verb::Create,
             Some(_) => Verb::Update,
         }
     }
 
-    fn object(&self) -> Option<&str> {
-        Some(&self.object)
+    pub(in super::super) fn object(&self) -> &str {
+        &self.object
     }
 
-    async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
+    pub(in super::super) async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
         let registries = &clients.registries;
         let here = registries.head_now(&self.from, &self.tag).await?;
         match here.map(|it| it.digest) {
@@ -120,7 +120,7 @@ impl kind::Op for Op {
         Ok(Check::Go)
     }
 
-    async fn apply(&self, clients: &Clients, _: &Token) -> Result<(), Fault> {
+    pub(in super::super) async fn apply(&self, clients: &Clients) -> Result<(), Fault> {
         copy::copy(&clients.registries, self).await
     }
 }

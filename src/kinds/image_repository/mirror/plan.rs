@@ -90,10 +90,10 @@ pub(super) fn op(
 /// What becomes of attestations: one that was left out shows that the registry refuses them.
 fn attestations(mirror: &Seen) -> Attestations {
     let is_reduced = |it: &Tag| matches!(it.serves, Fact::Known(Serves::Reduced));
-    match mirror.attestations {
-        Attestations::Auto if mirror.tags.values().any(is_reduced) => Attestations::Drop,
-        other => other,
+    if mirror.attestations == Attestations::Auto && mirror.tags.values().any(is_reduced) {
+        return Attestations::Drop;
     }
+    mirror.attestations
 }
 
 fn step<T>(op: Op, source: &Location, wrap: &impl Fn(Op) -> T) -> Step<T> {

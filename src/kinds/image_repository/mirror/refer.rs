@@ -5,8 +5,8 @@ use crate::ids::Digest;
 use crate::providers::registry::content::{Content, Descriptor, Index, OCI_INDEX};
 use crate::providers::registry::{Location, Registries};
 
+use super::super::merge::written;
 use super::companions::note_of;
-use super::encode::encoded;
 
 /// Makes these referrers of a manifest known where they were copied to. A client must do so itself where the registry does
 /// not (OCI distribution specification, "Pushing Manifests with Subject"); what was known there stays.
@@ -24,7 +24,7 @@ pub(super) async fn refer(
     let tag = note_of(subject);
     let mut index = noted(registries, at, &tag).await?;
     index.manifests.extend(new);
-    let index = encoded(OCI_INDEX, &index);
+    let index = written(OCI_INDEX, &index);
     registries.put_manifest(at, &tag, &index).await
 }
 

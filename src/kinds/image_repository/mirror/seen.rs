@@ -9,13 +9,14 @@ use crate::fault::{Class, Fault};
 use crate::ids::Digest;
 use crate::kind::Context;
 use crate::kinds::registry::{Attestations, Registry};
-use crate::providers::registry::{Location, Manifest, Registries};
+use crate::providers::registry::{Location, Registries};
 
 use super::super::spec::Spec;
 use super::companions::{NAMED_AFTER, Said, named};
 use super::names::flattened;
 use super::read::read;
 use super::tree::{Extent, Tree};
+use super::wanted::Wanted;
 
 /// How many tags of one mirror are asked for side by side.
 const SIDE_BY_SIDE_MAX: usize = 16;
@@ -56,15 +57,6 @@ pub enum Serves {
     Reduced,
     /// Something else.
     Other(Digest),
-}
-
-/// What a required tag serves, or will.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// By its digest.
-    pub digest: Digest,
-    /// What is merged and not written yet; none: the source serves it.
-    pub merged: Option<Manifest>,
 }
 
 /// Looks at the required tags of every mirror, one call each where nothing has changed. Tags are never listed there: the
@@ -216,13 +208,11 @@ impl Look<'_> {
     }
 
     async fn wanted(&self, wanted: &Wanted) -> Result<Tree, Fault> {
-        match &wanted.merged {
-            Some(manifest) => Tree::of_merged(manifest)
-                .map_err(|why| Fault::new(Class::Bug, "read an index that was merged", &why)),
-            None => {
-                let indexes = (&wanted.digest, Extent::Indexes);
-                read(self.registries, self.source, indexes).await
-            }
+        if let Some(manifest) = &wanted.merged {
+            let bug = |why: String| Fault::new(Class::Bug, "read an index that was merged", &why);
+            return Tree::of_merged(manifest).map_err(bug);
         }
+        let indexes = (&wanted.digest, Extent::Indexes);
+        read(self.registries, self.source, indexes).await
     }
 }

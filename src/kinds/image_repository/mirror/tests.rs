@@ -12,7 +12,6 @@ use super::why;
 use crate::fact::Fact;
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;
-use crate::kind::Op as _;
 use crate::kinds::registry::Attestations;
 use crate::plan::{Fate, Health, Plan};
 use crate::providers::registry::content::{OCI_INDEX, OCI_MANIFEST};

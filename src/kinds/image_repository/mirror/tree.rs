@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::ids::Digest;
 use crate::providers::registry::content::{
-    self, Content, DOCKER_LIST, Descriptor, Image, Index, OCI_INDEX,
+    Content, DOCKER_LIST, Descriptor, Image, Index, OCI_INDEX,
 };
 use crate::providers::registry::{Blob, Manifest};
 
+use super::super::merge::{is_runnable, written};
 use super::super::platform::Platform;
-use super::encode::encoded;
 
 /// How deep indexes may be nested. What is deeper is no image, or goes round in a circle.
 pub(super) const DEPTH_MAX: usize = 4;
@@ -67,7 +67,7 @@ impl Tree {
             return BTreeMap::from([(self.root.clone(), false)]);
         };
         let parents = self.nodes.values().filter(|it| it.depth == above);
-        let children = parents.flat_map(|it| it.children());
+        let children = parents.flat_map(Node::children);
         let is_wanted = |it: &&Descriptor| extent == Extent::Whole || is_index(it);
         let children = children.filter(is_wanted);
         children
@@ -183,8 +183,7 @@ impl Tree {
                 }
             }
         };
-        let written = &reduced.manifest;
-        let named = (written.digest.clone(), size(written));
+        let named = (reduced.manifest.digest.clone(), size(&reduced.manifest));
         nodes.insert(named.0.clone(), reduced);
         Some(named)
     }
@@ -233,7 +232,7 @@ impl Node {
     }
 
     fn rewritten(&self, index: Index) -> Self {
-        let manifest = encoded(&self.manifest.media_type, &index);
+        let manifest = written(&self.manifest.media_type, &index);
         Self {
             manifest: Arc::new(manifest),
             content: Content::Index(index),
@@ -260,12 +259,8 @@ fn size(manifest: &Manifest) -> u64 {
     u64::try_from(manifest.bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Whether an entry of an index says something about another one (`BuildKit` documentation, "Attestation storage"); some
-/// tools lose its annotations when they copy it, but not its platform.
 fn is_attestation(entry: &Descriptor) -> bool {
-    let is_unknown = |it: &content::Platform| it.os == "unknown" && it.architecture == "unknown";
-    entry.annotations.contains_key("vnd.docker.reference.type")
-        || entry.platform.as_ref().is_some_and(is_unknown)
+    !is_runnable(entry)
 }
 
 fn is_index(descriptor: &Descriptor) -> bool {
