@@ -1,6 +1,7 @@
 //! `ImageRepository`: a repository of container images, its required tags, its mirrors, and what is retained.
 
 mod merge;
+mod mirror;
 mod op;
 mod plan;
 mod platform;
@@ -60,7 +61,9 @@ impl Kind for ImageRepository {
     }
 
     fn claims(resource: &Resource<Spec>, seen: &seen::Seen) -> BTreeSet<String> {
-        merge::claims(&resource.spec, seen)
+        let mut claims = merge::claims(&resource.spec, seen);
+        claims.extend(mirror::claims(&seen.mirrors));
+        claims
     }
 
     fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
