@@ -1,10 +1,12 @@
 //! `ImageRepository`: a repository of container images, its required tags, its mirrors, and what is retained.
 
+mod dispatch;
 mod merge;
 mod mirror;
 mod op;
 mod plan;
 mod platform;
+mod retention;
 mod rules;
 mod seen;
 mod spec;
@@ -66,8 +68,8 @@ impl Kind for ImageRepository {
         claims
     }
 
-    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
-        plan::plan(resource, seen)
+    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, now: Timestamp) -> Plan<op::Op> {
+        plan::plan(resource, seen, now)
     }
 
     fn why(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -142,6 +143,11 @@ impl GitHub {
     pub fn forget(&self) {
         self.versions.clear();
         self.runs.clear();
+    }
+
+    /// How long GitHub serves nobody any more, where that is longer than a call waits; none: it does.
+    pub fn pause(&self) -> Option<Duration> {
+        self.pace.pause(self.patience.now())
     }
 
     /// All versions of a package that exist, once a pass; a fault where there is no such package.

@@ -72,6 +72,12 @@ impl Pace {
         })
     }
 
+    /// How long everybody pauses; none: not at all, or no longer than a call waits for its turn.
+    pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
+        let pause = self.change(|it| it.opens).since(now);
+        (pause > TURN_MAX).then_some(pause)
+    }
+
     /// Notes that a call was served.
     pub(super) fn served(&self) {
         self.change(|it| it.pauses = 0);
