@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn pauses_double_until_a_call_is_served() {
         let pace = Pace::default();
-        let mut pause = || pace.refused(Timestamp::EPOCH, None).as_secs();
+        let pause = || pace.refused(Timestamp::EPOCH, None).as_secs();
         assert_eq!([pause(), pause(), pause()], [60, 120, 240]);
         assert_eq!([pause(), pause(), pause()], [480, 960, 960]);
         pace.served();

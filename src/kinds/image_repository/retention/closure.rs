@@ -71,14 +71,19 @@ impl<'a> Graph<'a> {
             edges: vec![Vec::new(); versions.len()],
             missing: Vec::new(),
         };
-        let tagged = versions.iter().enumerate();
-        let tagged = tagged.flat_map(|(at, it)| it.tags.iter().map(move |tag| (tag.as_str(), at)));
-        let by_tag: BTreeMap<&str, usize> = tagged.collect();
+        // A tag that was moved while the list was read may be on two of them.
+        let mut by_tag: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, version) in versions.iter().enumerate() {
+            for tag in &version.tags {
+                by_tag.entry(tag).or_default().push(at);
+            }
+        }
         for (at, version) in versions.iter().enumerate() {
             graph.link(at, version);
             for tag in &version.tags {
                 let sources = spec.sources_of(tag).into_iter();
                 let sources = sources.filter_map(|it| by_tag.get(it.tag.as_str()));
+                let sources = sources.flatten();
                 let others = sources.filter(|to| **to != at);
                 graph.edges[at].extend(others.map(|to| (*to, Edge::Source)));
             }

@@ -1,1 +1,0 @@
-//! What goes and what stays.
