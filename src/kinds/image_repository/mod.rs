@@ -21,7 +21,7 @@ use crate::ids::ResourceId;
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::registry::Registry;
 use crate::plan::{Because, Plan};
-use crate::resource::{Problem, Resource};
+use crate::resource::{Limits, Problem, Resource};
 
 pub use platform::Platform;
 pub use spec::Spec;
@@ -35,6 +35,11 @@ impl Kind for ImageRepository {
     type Spec = Spec;
     type Seen = seen::Seen;
     type Op = op::Op;
+    /// One build leaves a handful of versions.
+    const LIMITS: Limits = Limits {
+        max_deletes: 500,
+        ..Limits::USUAL
+    };
 
     fn validate(spec: &Spec) -> Vec<Problem> {
         rules::validate(spec)

@@ -66,6 +66,8 @@ pub struct Version {
     pub created: Timestamp,
     /// When it was last changed, its tags too.
     pub updated: Timestamp,
+    /// When it was deleted; none: it was not, or GitHub does not tell.
+    pub deleted: Option<Timestamp>,
 }
 
 /// One run of a workflow.

@@ -257,6 +257,7 @@ struct Written {
     name: Digest,
     created_at: Timestamp,
     updated_at: Timestamp,
+    deleted_at: Option<Timestamp>,
     metadata: Metadata,
 }
 
@@ -281,6 +282,7 @@ fn read_version(item: &Value) -> Result<(u64, Version), String> {
         tags,
         created: written.created_at,
         updated: written.updated_at,
+        deleted: written.deleted_at,
     };
     Ok((written.id, version))
 }
