@@ -162,12 +162,14 @@ impl Look<'_> {
             .ok()
             .and_then(|it| join(it, consistency).ok());
         let is_asked = merged.is_some_and(|it| it.index.digest != head.digest);
-        let entries = match is_asked {
-            true => match self.read(&head.digest).await?.content() {
-                Ok(Content::Index(index)) => Some(index.manifests),
-                Ok(Content::Image(_)) | Err(_) => None,
-            },
-            false => None,
+        let read = if is_asked {
+            Some(self.read(&head.digest).await?.content())
+        } else {
+            None
+        };
+        let entries = match read {
+            Some(Ok(Content::Index(index))) => Some(index.manifests),
+            Some(Ok(Content::Image(_)) | Err(_)) | None => None,
         };
         Ok(Served {
             digest: head.digest.clone(),
@@ -210,20 +212,10 @@ impl Look<'_> {
     ) -> Result<Part, Miss> {
         let config = self.config(&source, &image).await?;
         let platform = part::runs_on(&source, &config.platform)?;
-        let entry = Descriptor {
-            media_type: manifest.media_type.clone(),
-            digest: manifest.digest.clone(),
-            size: manifest.bytes.len().try_into().unwrap_or(u64::MAX),
-            urls: Vec::new(),
-            annotations: BTreeMap::new(),
-            data: None,
-            platform: Some(platform.written()),
-            artifact_type: None,
-        };
         Ok(Part {
             source,
             digest: manifest.digest.clone(),
-            entries: vec![entry],
+            entries: vec![part::entry(manifest, &platform)],
             dropped: Vec::new(),
             revision: noted(&image.annotations).or_else(|| config.revision()),
             layers: image.layers,
