@@ -11,7 +11,9 @@ use serde::Serialize;
 use crate::fact::Complete;
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;
+use crate::plan::Why;
 use crate::providers::Settings;
+use crate::providers::cache::Cache;
 use crate::providers::http::Http;
 use crate::retry::Patience;
 
@@ -24,6 +26,8 @@ pub struct Registries {
     settings: Settings,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
+    pub verdicts: Cache<(Digest, Digest), Option<Why>>,
 }
 
 /// A registry, and who we are there.
@@ -99,6 +103,7 @@ impl Registries {
             settings: settings.clone(),
             http,
             patience,
+            verdicts: Cache::default(),
         })
     }
 
