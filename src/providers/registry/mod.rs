@@ -11,7 +11,9 @@ use serde::Serialize;
 use crate::fact::Complete;
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;
+use crate::plan::Why;
 use crate::providers::Settings;
+use crate::providers::cache::Cache;
 use crate::providers::http::Http;
 use crate::retry::Patience;
 
@@ -30,6 +32,8 @@ pub struct Registries {
     patience: Arc<Patience>,
     /// Those that take no attestations.
     pub refusals: Refusals,
+    /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
+    pub verdicts: Cache<(Digest, Digest), Option<Why>>,
 }
 
 /// A registry, and who we are there.
@@ -106,6 +110,7 @@ impl Registries {
             http,
             patience,
             refusals: Refusals::default(),
+            verdicts: Cache::default(),
         })
     }
 
