@@ -16,6 +16,10 @@ use crate::providers::http::Http;
 use crate::retry::Patience;
 
 pub mod content;
+mod refusals;
+mod shown;
+
+pub use refusals::{Refusals, refuses_attestations};
 
 /// The clients of all registries. What was looked at is remembered until [`Registries::forget`]; manifests, which their
 /// digest names for ever, as long as the process lives, and on disk.
@@ -24,6 +28,8 @@ pub struct Registries {
     settings: Settings,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    /// Those that take no attestations.
+    pub refusals: Refusals,
 }
 
 /// A registry, and who we are there.
@@ -99,6 +105,7 @@ impl Registries {
             settings: settings.clone(),
             http,
             patience,
+            refusals: Refusals::default(),
         })
     }
 
