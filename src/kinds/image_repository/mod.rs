@@ -2,9 +2,11 @@
 
 mod estargz;
 mod merge;
+mod mirror;
 mod op;
 mod plan;
 mod platform;
+pub mod retention;
 mod rules;
 mod seen;
 mod spec;
@@ -61,7 +63,9 @@ impl Kind for ImageRepository {
     }
 
     fn claims(resource: &Resource<Spec>, seen: &seen::Seen) -> BTreeSet<String> {
-        merge::claims(&resource.spec, seen)
+        let mut claims = merge::claims(&resource.spec, seen);
+        claims.extend(mirror::claims(&seen.mirrors));
+        claims
     }
 
     fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {

@@ -7,6 +7,7 @@ use crate::providers::registry::Location;
 use crate::resource::Resource;
 
 use super::merge;
+use super::mirror;
 use super::spec::Spec;
 
 /// What was seen of one repository.
@@ -16,6 +17,8 @@ pub struct Seen {
     pub home: Location,
     /// The required tags and what they are merged from.
     pub merge: merge::Seen,
+    /// What each mirror serves.
+    pub mirrors: Vec<mirror::Seen>,
 }
 
 /// Where a repository of a declared registry is.
@@ -34,5 +37,11 @@ pub(super) async fn observe(
     let spec = &resource.spec;
     let home = location(context, spec.registry_ref.as_str(), &spec.repository);
     let merge = merge::observe(context.clients, &home, spec).await;
-    Ok(Seen { home, merge })
+    let wanted = mirror::wanted((&home, spec), &merge);
+    let mirrors = mirror::observe((spec, &home), context, &wanted).await;
+    Ok(Seen {
+        home,
+        merge,
+        mirrors,
+    })
 }

@@ -24,7 +24,8 @@ pub struct Spec {
     /// What becomes of attestations that are mirrored to it.
     #[serde(default)]
     pub attestations: Attestations,
-    /// How many levels a repository's name may have; 0: as many as one likes. Deeper names are flattened with `-`.
+    /// How many levels a repository's name may have, the namespace counted; 0: as many as one likes. Deeper names are
+    /// flattened with `-`. The personal edition of Alibaba Cloud's registry takes 2.
     #[serde(default)]
     #[schemars(range(max = 32))]
     pub max_path_depth: u32,

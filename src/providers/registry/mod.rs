@@ -18,6 +18,10 @@ use crate::providers::http::Http;
 use crate::retry::Patience;
 
 pub mod content;
+mod refusals;
+mod shown;
+
+pub use refusals::{Refusals, refuses_attestations};
 
 /// The clients of all registries. What was looked at is remembered until [`Registries::forget`]; manifests, which their
 /// digest names for ever, as long as the process lives, and on disk.
@@ -26,6 +30,8 @@ pub struct Registries {
     settings: Settings,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    /// Those that take no attestations.
+    pub refusals: Refusals,
     /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
     pub verdicts: Cache<(Digest, Digest), Option<Why>>,
 }
@@ -103,6 +109,7 @@ impl Registries {
             settings: settings.clone(),
             http,
             patience,
+            refusals: Refusals::default(),
             verdicts: Cache::default(),
         })
     }

@@ -1,19 +1,25 @@
 //! The merged index, to the byte as buildx writes it, so that a job that runs `imagetools create` and we agree on the
 //! digest instead of fighting: pure.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::ids::Digest;
 use crate::providers::registry::Manifest;
-use crate::providers::registry::content::{DOCKER_LIST, Descriptor, OCI_INDEX};
+use crate::providers::registry::content::{DOCKER_LIST, Descriptor, Index, OCI_INDEX};
 
 /// The fields stand in the order in which buildx writes them.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Index<'a> {
+struct Written<'a> {
     schema_version: u8,
     media_type: &'a str,
     manifests: &'a [Descriptor],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Descriptor>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
 }
 
 /// Puts entries together as `buildx imagetools create` does: one that comes twice stays where it came first, with the
@@ -43,9 +49,20 @@ pub(super) fn index(entries: &[Descriptor]) -> Manifest {
         OCI_INDEX
     };
     let index = Index {
+        manifests: entries.to_vec(),
+        ..Index::default()
+    };
+    written(media_type, &index)
+}
+
+/// An index to the byte.
+pub(in super::super) fn written(media_type: &str, index: &Index) -> Manifest {
+    let index = Written {
         schema_version: 2,
         media_type,
-        manifests: entries,
+        manifests: &index.manifests,
+        subject: index.subject.as_ref(),
+        annotations: &index.annotations,
     };
     let text = serde_json::to_string_pretty(&index).expect("an index is made of JSON's types");
     let bytes = escaped(&text).into_bytes();

@@ -10,7 +10,7 @@ use super::seen::{Served, Tag};
 
 /// What becomes of a required tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in super::super) enum Verdict {
     /// It serves what it is to serve, whoever wrote it.
     Right,
     /// It is to be written.
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
     Left,
 }
 
-pub(super) fn judge((home, spec): (&Location, &Spec), name: &str, tag: &Tag) -> Verdict {
+pub(in super::super) fn judge((home, spec): (&Location, &Spec), name: &str, tag: &Tag) -> Verdict {
     let joined = match &tag.parts {
         Ok(parts) => join(parts, spec.sources.consistency).map(|it| (parts, it)),
         Err(refusal) => Err(refusal.clone()),

@@ -21,7 +21,10 @@ use crate::kind::Outputs;
 use super::seen::Seen as Repository;
 use super::spec::Spec;
 
+pub(super) use bytes::written;
+pub(super) use judge::{Verdict, judge};
 pub(super) use op::Op;
+pub(super) use part::is_runnable;
 pub(super) use plan::plan;
 pub(super) use seen::observe;
 pub(super) use seen::{Seen, Tag};

@@ -66,6 +66,15 @@ impl Op {
         &self.tag
     }
 
+    /// What the tag is to name.
+    pub(in super::super) fn manifest(&self) -> Manifest {
+        Manifest {
+            digest: self.digest.clone(),
+            media_type: self.media_type.clone(),
+            bytes: self.index.clone().into_bytes(),
+        }
+    }
+
     /// A source that moved in between is a new look's business: its partner may be on its way.
     pub(in super::super) async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
         let now = |tag: &str| {
@@ -93,14 +102,9 @@ impl Op {
     }
 
     pub(in super::super) async fn apply(&self, clients: &Clients) -> Result<(), Fault> {
-        let manifest = Manifest {
-            digest: self.digest.clone(),
-            media_type: self.media_type.clone(),
-            bytes: self.index.clone().into_bytes(),
-        };
         let registries = &clients.registries;
         registries
-            .put_manifest(&self.home, &self.tag, &manifest)
+            .put_manifest(&self.home, &self.tag, &self.manifest())
             .await
     }
 }

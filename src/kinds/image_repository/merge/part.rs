@@ -125,7 +125,7 @@ pub(super) fn pick(source: &SourceName, entries: &[Descriptor]) -> Result<Picked
 
 /// Whether an entry is an image rather than something about one. Tools that lose the annotations of an attestation leave
 /// its platform, `unknown/unknown`.
-fn is_runnable(entry: &Descriptor) -> bool {
+pub(in super::super) fn is_runnable(entry: &Descriptor) -> bool {
     let is_unknown = |it: &content::Platform| it.os == "unknown" && it.architecture == "unknown";
     !entry.annotations.contains_key(REFERENCE_TYPE)
         && !entry.platform.as_ref().is_some_and(is_unknown)

@@ -1,0 +1,34 @@
+//! Registries that take no attestations, as far as they have said so.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::Site;
+use crate::fault::Fault;
+
+/// What a registry of Alibaba Cloud says to `BuildKit`'s attestations since 2026-08 (threads koordinator 3194, `MiBeeNvr`
+/// 397, zrlog 252), and to whatever else names the empty configuration.
+const REFUSED: &str = "unknown manifest class";
+
+/// Whether a registry refused a manifest for being an attestation.
+pub fn refuses_attestations(fault: &Fault) -> bool {
+    fault.message.contains(REFUSED)
+}
+
+/// The hosts that refused one since the process began.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<BTreeSet<String>>);
+
+impl Refusals {
+    /// Remembers that a registry takes none.
+    pub fn note(&self, site: &Site) {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(site.host.clone());
+    }
+
+    /// Whether a registry is known to take none.
+    pub fn has(&self, site: &Site) -> bool {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.contains(&site.host)
+    }
+}
