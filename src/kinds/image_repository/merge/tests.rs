@@ -13,9 +13,10 @@ use crate::resource::{Policy, Resource, Source};
 
 use super::super::op::Op;
 use super::super::spec::Spec;
+use super::join::Refusal;
 use super::part::{Part, pick};
 use super::seen::{Seen, Served, Tag};
-use super::{Refusal, claims, outputs, why};
+use super::{claims, outputs, why};
 
 /// An entry of an index: its name, platform (`-`: none, `?`: unknown) and what it is about (`-`: nothing).
 fn entry(name: &str, platform: &str, about: &str) -> Descriptor {
@@ -110,6 +111,7 @@ fn seen(tag: Fact<Tag>) -> Repository {
             listed: None,
             tags: BTreeMap::from([("v1".to_owned(), tag)]),
         },
+        mirrors: Vec::new(),
     }
 }
 
@@ -132,6 +134,14 @@ fn planned(sources: [(&str, &str); 2], served: Option<Served>) -> Plan<Op> {
     plan(&resource, &seen(Fact::Known(Tag { served, parts })))
 }
 
+/// The first tag that is written.
+fn written(plan: &Plan<Op>) -> &super::Op {
+    match &plan.steps[0].op {
+        Op::Merge(op) => op,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Why nothing is written, and whether somebody must change something.
 fn refused(sources: [(&str, &str); 2]) -> (&'static str, String, bool) {
     let plan = planned(sources, Some(served(BOTH)));
@@ -149,7 +159,7 @@ fn a_tag_that_is_not_there_is_made_from_its_sources() {
     let [step] = plan.steps.as_slice() else {
         panic!("{:?}", plan.steps);
     };
-    let Op::Merge(op) = &step.op;
+    let op = written(&plan);
     assert_eq!(op.verb(), crate::plan::Verb::Create);
     assert_eq!(step.cause, Cause::File("spec.tags"));
     assert_eq!(op.media_type, OCI_INDEX);
@@ -251,7 +261,7 @@ fn an_index_in_an_index_is_not_merged() {
 #[test]
 fn what_is_about_an_image_that_is_not_there_is_left_out_and_told() {
     let plan = planned([AMD64, ("b linux/arm64 -, bb ? x, cc ? -", "1")], None);
-    let Op::Merge(op) = &plan.steps[0].op;
+    let op = written(&plan);
     let index: content::Index = serde_json::from_str(&op.index).expect("an index can be read");
     assert_eq!(
         index.manifests,
