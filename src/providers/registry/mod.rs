@@ -40,12 +40,15 @@ mod manifests;
 mod names;
 mod places;
 mod referrers;
+mod refusals;
 mod shelf;
+mod shown;
 mod tags;
 mod transport;
 
 pub use self::names::{is_repository, is_tag};
 pub use self::places::REGISTRIES;
+pub use self::refusals::{Refusals, refuses_attestations};
 
 /// How many blobs are brought from one place to another at once.
 const COPIES_AT_ONCE: usize = 4;
