@@ -12,7 +12,6 @@ use crate::kinds::registry::Attestations;
 use crate::providers::registry::content::Descriptor;
 use crate::providers::registry::{Blob, Location, Registries, refuses_attestations};
 
-use super::advice::advised;
 use super::companions::{Companion, Said, find, note_of};
 use super::op::Op;
 use super::read::read;
@@ -50,8 +49,7 @@ pub(super) async fn copy(registries: &Registries, op: &Op) -> Result<(), Fault> 
             }
             other => other,
         },
-    };
-    let sent = sent.map_err(|it| advised(it, &op.to.site))?;
+    }?;
     info!(tag = op.object, bytes = sent, "mirrored");
     Ok(())
 }
