@@ -1,8 +1,8 @@
 //! One request, one answer: the only file that opens connections.
 
+mod opened;
+
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,10 +12,13 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use self::opened::{Broken, Origin, root_cause, within};
 use super::reach::Reach;
 use crate::clock::{Clock, Timestamp};
 use crate::fault::{Class, Fault};
 use crate::retry::Effect;
+
+pub use self::opened::Opened;
 
 /// How long a connection may take to come up.
 pub const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -30,8 +33,10 @@ pub const REQUESTS_AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub struct Http {
     clock: Arc<dyn Clock>,
-    /// For loopback: no proxy, and no certificate is trusted.
+    /// For loopback in plain http: no proxy, and no certificate is trusted.
     near: OnceLock<reqwest::Client>,
+    /// For loopback by TLS: no proxy.
+    near_tls: OnceLock<reqwest::Client>,
     /// For the metadata service alone: plain http, no proxy, and no certificate is trusted.
     metadata: OnceLock<reqwest::Client>,
     /// For everywhere else: https only, through the proxies that the environment names.
@@ -128,6 +133,7 @@ impl Http {
         Self {
             clock,
             near: OnceLock::new(),
+            near_tls: OnceLock::new(),
             metadata: OnceLock::new(),
             far: OnceLock::new(),
             reach,
@@ -173,45 +179,68 @@ impl Http {
 
     /// Sends one request once. Any status is an answer; no whole answer is a fault.
     pub async fn send(&self, request: Request<'_>) -> Result<Answer, Fault> {
-        let Request {
-            service,
-            action,
-            doing,
-            effect,
-            ..
-        } = request;
-        self.reach.check(&request.url, "a setting")?;
-        let host = request.url.authority().to_owned();
-        let fault = |class, message: &str| Fault {
-            service: Some(service),
-            ..Fault::new(class, doing, &format!("no answer from {host}: {message}"))
-        };
-        let client = self.client(&request.url).map_err(|error| {
-            fault(Class::Invalid, &error).hint("does this machine have CA certificates?")
-        })?;
         let permit = self.gate.acquire().await.expect("the gate is never closed");
-        self.count(service, effect);
+        let origin = Origin::of(&request);
         let sent = self.clock.now();
-        let outcome = match timeout(TOTAL_MAX, exchange(client, request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Broken::after_sending("the time is up")),
+        let exchange = async {
+            let mut opened = self.open(request).await?;
+            let body = opened.body(BODY_BYTES_MAX).await?;
+            Ok((opened.status, std::mem::take(&mut opened.headers), body))
         };
+        let outcome = timeout(TOTAL_MAX, exchange).await;
         drop(permit);
+        let broken = |reason| Err(origin.fault(&Broken::after_sending(reason)));
         match outcome {
-            Ok((status, headers, body)) => {
+            Ok(Ok((status, headers, Some(body)))) => Ok(Answer {
+                status,
+                headers,
+                body,
+                sent,
+                received: self.clock.now(),
+            }),
+            Ok(Ok((_, _, None))) => broken("the answer is too long"),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => broken("the time is up"),
+        }
+    }
+
+    /// Sends one request once, and gives the answer when it begins. How many are under way at once, and how long one may
+    /// take as a whole, is up to who asks.
+    pub async fn open(&self, mut request: Request<'_>) -> Result<Opened, Fault> {
+        let body = std::mem::take(&mut request.body);
+        self.open_with(request, body.into()).await
+    }
+
+    /// The same, with a body that comes as a stream.
+    pub async fn open_with(
+        &self,
+        request: Request<'_>,
+        body: reqwest::Body,
+    ) -> Result<Opened, Fault> {
+        self.reach.check(&request.url, "a setting")?;
+        let origin = Origin::of(&request);
+        let client = self.client(&request.url).map_err(|error| Fault {
+            class: Class::Invalid,
+            ..origin
+                .fault(&Broken::after_sending(&error))
+                .hint("does this machine have CA certificates?")
+        })?;
+        self.count(request.service, request.effect);
+        let (service, action, read_max) = (request.service, request.action, request.read_max);
+        let sending = client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .body(body)
+            .send();
+        match within(read_max, sending).await {
+            Ok(response) => {
+                let status = response.status().as_u16();
                 tracing::debug!(service, action, status, "answered");
-                Ok(Answer {
-                    status,
-                    headers,
-                    body,
-                    sent,
-                    received: self.clock.now(),
-                })
+                Ok(Opened::new(response, origin, read_max))
             }
             Err(broken) => {
                 tracing::debug!(service, action, reason = broken.reason, "not answered");
-                let maybe_applied = broken.was_sent && effect != Effect::Read;
-                Err(fault(Class::Unavailable { maybe_applied }, &broken.reason))
+                Err(origin.fault(&broken))
             }
         }
     }
@@ -227,17 +256,16 @@ impl Http {
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client, String> {
-        let is_near = is_loopback(url);
-        let is_metadata = is_metadata_service(url);
-        let slot = match (is_near, is_metadata) {
-            (true, _) => &self.near,
-            (false, true) => &self.metadata,
-            (false, false) => &self.far,
+        let (slot, road) = match (is_loopback(url), is_metadata_service(url)) {
+            (true, _) if url.scheme() == "https" => (&self.near_tls, Road::NearTls),
+            (true, _) => (&self.near, Road::Plain),
+            (false, true) => (&self.metadata, Road::Plain),
+            (false, false) => (&self.far, Road::Far),
         };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = build(is_near || is_metadata).map_err(|error| root_cause(&error))?;
+        let client = build(road).map_err(|error| root_cause(&error))?;
         Ok(slot.get_or_init(|| client))
     }
 }
@@ -259,7 +287,15 @@ pub fn is_metadata_service(url: &Url) -> bool {
     url.scheme() == "http" && url.host_str() == Some("100.100.100.200") && port == Some(80)
 }
 
-fn build(is_plain: bool) -> Result<reqwest::Client, reqwest::Error> {
+/// What a connection goes through.
+#[derive(Clone, Copy, Debug)]
+enum Road {
+    Plain,
+    NearTls,
+    Far,
+}
+
+fn build(road: Road) -> Result<reqwest::Client, reqwest::Error> {
     // Fails when there is a provider already, which is as good.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -270,78 +306,9 @@ fn build(is_plain: bool) -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false);
-    if is_plain {
-        builder.no_proxy().tls_certs_only([]).build()
-    } else {
-        builder.https_only(true).build()
+    match road {
+        Road::Plain => builder.no_proxy().tls_certs_only([]).build(),
+        Road::NearTls => builder.no_proxy().https_only(true).build(),
+        Road::Far => builder.https_only(true).build(),
     }
-}
-
-/// Why there is no answer.
-struct Broken {
-    reason: String,
-    was_sent: bool,
-}
-
-impl Broken {
-    fn after_sending(reason: &str) -> Self {
-        Self {
-            reason: reason.to_owned(),
-            was_sent: true,
-        }
-    }
-}
-
-impl From<reqwest::Error> for Broken {
-    fn from(error: reqwest::Error) -> Self {
-        Self {
-            was_sent: !error.is_connect() && !error.is_builder(),
-            reason: root_cause(&error.without_url()),
-        }
-    }
-}
-
-type Parts = (u16, HeaderMap, Vec<u8>);
-
-async fn exchange(client: &reqwest::Client, request: Request<'_>) -> Result<Parts, Broken> {
-    let read_max = request.read_max;
-    let sending = client
-        .request(request.method, request.url)
-        .headers(request.headers)
-        .body(request.body)
-        .send();
-    let mut response = within(read_max, sending).await?;
-    let mut body = Vec::new();
-    while let Some(part) = within(read_max, response.chunk()).await? {
-        if body.len() + part.len() > BODY_BYTES_MAX {
-            return Err(Broken::after_sending("the answer is too long"));
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok((
-        response.status().as_u16(),
-        std::mem::take(response.headers_mut()),
-        body,
-    ))
-}
-
-async fn within<T>(
-    most: Duration,
-    reading: impl Future<Output = Result<T, reqwest::Error>>,
-) -> Result<T, Broken> {
-    match timeout(most, reading).await {
-        Ok(outcome) => Ok(outcome?),
-        Err(_) => Err(Broken::after_sending(&format!(
-            "nothing came for {} s",
-            most.as_secs()
-        ))),
-    }
-}
-
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

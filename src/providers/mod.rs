@@ -15,6 +15,7 @@ pub mod http;
 pub mod limiter;
 pub mod reach;
 pub mod registry;
+pub mod secret;
 
 pub use self::http::Calls;
 

@@ -5,6 +5,7 @@ mod mirror;
 mod op;
 mod plan;
 mod platform;
+pub mod retention;
 mod rules;
 mod seen;
 mod spec;

@@ -7,7 +7,6 @@
 //! - `uri`: whatever a URL answers.
 //! - `role`: what can be said of a role; `assume`: the calls of STS that give one.
 //! - `session`: keys that end, and are renewed before they do.
-//! - `secret`: texts that are never shown.
 //!
 //! Sources: documentation of the Alibaba Cloud Credentials tools ("default credential provider chain") and of the
 //! command line `aliyun` (`config.json`). A fault never quotes a value: it could be the secret.
@@ -19,7 +18,6 @@ mod metadata;
 mod oidc;
 mod profile;
 mod role;
-mod secret;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -31,13 +29,14 @@ use reqwest::Url;
 
 use crate::fault::{Class, Fault};
 use crate::providers::Settings;
+use crate::providers::secret::clean;
 
 use self::oidc::TokenSource;
 use self::role::Role;
 
 pub use self::explain::{Explanation, explain};
-pub use self::secret::Secret;
 pub(super) use self::session::Session;
+pub use crate::providers::secret::Secret;
 
 /// A key, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl Credentials {
     pub(super) fn clean(&self, text: &str) -> String {
         let token = self.token.as_ref();
         let secrets: Vec<&Secret> = [Some(&self.secret), token].into_iter().flatten().collect();
-        secret::clean(text, &secrets)
+        clean(text, &secrets)
     }
 }
 

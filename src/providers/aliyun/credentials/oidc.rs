@@ -18,7 +18,6 @@ use serde_json::Value;
 
 use super::environment::half;
 use super::role::{Role, identity_provider};
-use super::secret::clean;
 use super::{Provider, Secret, refuse, uri};
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
@@ -26,6 +25,7 @@ use crate::providers::Settings;
 use crate::providers::aliyun::Aliyun;
 use crate::providers::aliyun::fault::class_of_status;
 use crate::providers::http::{Answer, Request};
+use crate::providers::secret::clean;
 use crate::retry::Effect;
 
 pub(super) const ROLE: &str = "ALIBABA_CLOUD_ROLE_ARN";

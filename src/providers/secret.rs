@@ -15,7 +15,7 @@ impl Secret {
     }
 
     /// The text itself, for signing and sending.
-    pub(in crate::providers::aliyun) fn reveal(&self) -> &str {
+    pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -32,7 +32,7 @@ const SCRUB_BYTES_MIN: usize = 6;
 const WORDS_MAX: usize = 500;
 
 /// What a service said, fit to be shown: on one line, not too long, without the secrets.
-pub(in crate::providers::aliyun) fn clean(text: &str, secrets: &[&Secret]) -> String {
+pub(super) fn clean(text: &str, secrets: &[&Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets {
         let mut shape = secret.reveal().to_owned();
