@@ -134,7 +134,9 @@ impl Way<'_> {
     /// Sends what is said about a tree, and what is said about that.
     async fn companions(&self, tree: &Tree, said: Said) -> Result<u64, Fault> {
         let mut sent = 0;
-        let mut known = BTreeSet::new();
+        // An attestation names its image as its subject, and is in the tree already.
+        let in_tree = tree.digests().map(Companion::referring);
+        let mut known: BTreeSet<Companion> = in_tree.collect();
         let mut referrers: BTreeMap<Digest, Vec<Descriptor>> = BTreeMap::new();
         let mut about: BTreeSet<Digest> = tree.digests().cloned().collect();
         for round in 0..ROUNDS_MAX {
