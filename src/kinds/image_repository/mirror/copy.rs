@@ -10,7 +10,8 @@ use crate::fault::Fault;
 use crate::ids::Digest;
 use crate::kinds::registry::Attestations;
 use crate::providers::registry::content::Descriptor;
-use crate::providers::registry::{Blob, Location, Registries, refuses_attestations};
+use crate::providers::registry::fault::refuses_artifacts;
+use crate::providers::registry::{Blob, Location, Registries};
 
 use super::companions::{Companion, Said, find, note_of};
 use super::op::Op;
@@ -43,7 +44,7 @@ pub(super) async fn copy(registries: &Registries, op: &Op) -> Result<(), Fault> 
         Attestations::Drop => without().await,
         Attestations::Auto if registries.refusals.has(&op.to.site) => without().await,
         Attestations::Auto => match everything.await {
-            Err(fault) if refuses_attestations(&fault) => {
+            Err(fault) if refuses_artifacts(&fault) => {
                 registries.refusals.note(&op.to.site);
                 without().await
             }
