@@ -7,6 +7,8 @@ mod op;
 mod part;
 mod plan;
 mod seen;
+#[cfg(test)]
+mod vectors;
 mod why;
 
 use std::collections::BTreeSet;
