@@ -1,12 +1,13 @@
 //! `ImageRepository`: a repository of container images, its required tags, its mirrors, and what is retained.
 
 mod dispatch;
+mod estargz;
 mod merge;
 mod mirror;
 mod op;
 mod plan;
 mod platform;
-mod retention;
+pub mod retention;
 mod rules;
 mod seen;
 mod spec;

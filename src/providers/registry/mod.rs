@@ -4,31 +4,74 @@
 //! not follow `Link`, hides status and Retry-After, reads a refused referrers listing as none and a failed token as an
 //! anonymous one, cannot mount with both scopes, and cannot delete.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::fact::Complete;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use crate::ids::Digest;
+use crate::plan::Why;
 use crate::providers::Settings;
-use crate::providers::http::Http;
+use crate::providers::cache::Cache;
+use crate::providers::http::{Http, REQUESTS_AT_ONCE};
+use crate::providers::limiter::Limiter;
 use crate::retry::Patience;
 
-pub mod content;
-mod refusals;
-mod shown;
+use self::auth::{Challenge, Tokens};
+use self::credentials::Credential;
+use self::places::Places;
+use self::shelf::Shelf;
 
-pub use refusals::{Refusals, refuses_attestations};
+mod auth;
+mod blobs;
+pub mod content;
+mod copy;
+mod credentials;
+pub mod fault;
+mod manifests;
+mod names;
+mod places;
+mod referrers;
+mod refusals;
+mod shelf;
+mod shown;
+mod tags;
+mod transport;
+
+pub use self::names::{is_repository, is_tag};
+pub use self::places::REGISTRIES;
+pub use self::refusals::Refusals;
+
+/// How many blobs are brought from one place to another at once.
+const COPIES_AT_ONCE: usize = 4;
 
 /// The clients of all registries. What was looked at is remembered until [`Registries::forget`]; manifests, which their
 /// digest names for ever, as long as the process lives, and on disk.
 #[derive(Debug)]
 pub struct Registries {
     settings: Settings,
+    places: Places,
     http: Arc<Http>,
     patience: Arc<Patience>,
-    /// Those that take no attestations.
+    /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
+    pub verdicts: Cache<(Digest, Digest), Option<Why>>,
+    limiter: Limiter,
+    gate: Semaphore,
+    copies: Semaphore,
+    credentials: Cache<Site, Option<Credential>>,
+    /// How each registry wants to be told who we are; none: it has not asked.
+    ways: Mutex<BTreeMap<Site, Challenge>>,
+    tokens: Tokens,
+    heads: Cache<(Location, String), Option<Head>>,
+    tags: Cache<Location, Complete<String>>,
+    /// Those that were found to have no listing of referrers.
+    unlisted: Mutex<BTreeSet<Site>>,
+    shelf: Shelf,
+    /// Those that take no attestations, as far as that was seen.
     pub refusals: Refusals,
 }
 
@@ -103,92 +146,55 @@ impl Registries {
     ) -> Result<Self, Fault> {
         Ok(Self {
             settings: settings.clone(),
+            places: Places::new(settings)?,
+            limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
+            verdicts: Cache::default(),
+            gate: Semaphore::new(REQUESTS_AT_ONCE),
+            copies: Semaphore::new(COPIES_AT_ONCE),
+            credentials: Cache::default(),
+            ways: Mutex::default(),
+            tokens: Tokens::default(),
+            heads: Cache::default(),
+            tags: Cache::default(),
+            unlisted: Mutex::default(),
+            shelf: Shelf::default(),
             refusals: Refusals::default(),
         })
     }
 
-    /// Forgets what was looked at: a new pass begins.
-    pub fn forget(&self) {}
-
-    /// What a tag or a digest names, once a pass; none only where the registry proves that there is nothing.
-    pub async fn head(&self, at: &Location, reference: &str) -> Result<Arc<Option<Head>>, Fault> {
-        Err(self.later(at, reference))
+    /// Keeps manifests and small blobs in this folder too, which is made where it is missing. What cannot be kept is read
+    /// again next time.
+    pub fn keep_in(&self, folder: &Path) {
+        self.shelf.keep_in(folder);
     }
 
-    /// The same, asked anew.
-    pub async fn head_now(&self, at: &Location, reference: &str) -> Result<Option<Head>, Fault> {
-        Err(self.later(at, reference))
+    /// Forgets what was looked at: a new pass begins. Tokens that last are kept.
+    pub fn forget(&self) {
+        self.credentials.clear();
+        self.heads.clear();
+        self.tags.clear();
+        self.lock_unlisted().clear();
+        self.tokens.look_again(self.patience.now());
     }
 
-    /// A manifest by its digest, from memory or disk where it was read before; none: proven not to be there.
-    pub async fn manifest(
-        &self,
-        at: &Location,
-        digest: &Digest,
-    ) -> Result<Option<Arc<Manifest>>, Fault> {
-        Err(self.later(at, digest.as_str()))
+    fn lock_unlisted(&self) -> std::sync::MutexGuard<'_, BTreeSet<Site>> {
+        self.unlisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a manifest under a tag or its digest, to the byte; what is there already may be written again.
-    pub async fn put_manifest(
-        &self,
-        at: &Location,
-        reference: &str,
-        manifest: &Manifest,
-    ) -> Result<(), Fault> {
-        Err(self.later(at, &format!("{reference} {}", manifest.digest)))
+    fn way(&self, site: &Site) -> Option<Challenge> {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.get(site).cloned()
     }
 
-    /// Deletes a manifest with all its tags; one that is gone is as good.
-    pub async fn delete_manifest(&self, at: &Location, digest: &Digest) -> Result<(), Fault> {
-        Err(self.later(at, digest.as_str()))
-    }
-
-    /// The tags of a repository, sorted; those of a repository that is proven not to be there are none.
-    pub async fn tags(&self, at: &Location) -> Result<Arc<Complete<String>>, Fault> {
-        Err(self.later(at, "tags"))
-    }
-
-    /// The manifests whose `subject` this digest is, by the listing or by the fallback tag; none is proven.
-    pub async fn referrers(&self, at: &Location, of: &Digest) -> Result<Vec<Digest>, Fault> {
-        Err(self.later(at, of.as_str()))
-    }
-
-    /// Whether a blob is there.
-    pub async fn has_blob(&self, at: &Location, blob: &Blob) -> Result<bool, Fault> {
-        Err(self.later(at, blob.digest.as_str()))
-    }
-
-    /// A small blob, such as a configuration; remembered like manifests.
-    pub async fn blob(&self, at: &Location, blob: &Blob) -> Result<Arc<Vec<u8>>, Fault> {
-        Err(self.later(at, blob.digest.as_str()))
-    }
-
-    /// A part of a blob, `length` bytes from `first`.
-    pub async fn blob_part(
-        &self,
-        at: &Location,
-        blob: &Blob,
-        (first, length): (u64, u64),
-    ) -> Result<Vec<u8>, Fault> {
-        Err(self.later(at, &format!("{} {first} {length}", blob.digest)))
-    }
-
-    /// Brings a blob to another repository: nothing where it is there, mounted where both are on one registry, else
-    /// streamed. Says how many bytes were sent.
-    pub async fn copy_blob(
-        &self,
-        (from, to): (&Location, &Location),
-        blob: &Blob,
-    ) -> Result<u64, Fault> {
-        Err(self.later(from, &format!("{} {}", to.repository, blob.digest)))
-    }
-
-    fn later(&self, at: &Location, subject: &str) -> Fault {
-        let _ = (&self.settings, &self.http, &self.patience);
-        let subject = format!("{}/{}:{subject}", at.site.host, at.repository);
-        Fault::new(Class::NotYet, "ask a registry", "this is not built").of(&subject)
+    /// What a challenge asks for is of one call; how it asks is of the registry.
+    fn learn_way(&self, site: &Site, way: &Challenge) {
+        let mut way = way.clone();
+        if let Challenge::Bearer { scopes, .. } = &mut way {
+            *scopes = auth::Scopes::default();
+        }
+        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.insert(site.clone(), way);
     }
 }

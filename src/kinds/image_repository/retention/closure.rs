@@ -10,7 +10,7 @@ use super::version::{Version, named_after};
 
 /// Why a version is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
+pub enum Rule {
     /// It has a required tag.
     Required(String),
     /// A required tag is merged from it.
@@ -39,7 +39,7 @@ pub(super) enum Rule {
 
 /// What a closure gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Closure {
+pub struct Closure {
     /// Why each version is kept; none: it goes.
     pub kept: Vec<Option<Rule>>,
     /// Versions that are kept and lack one that they are put together of.
@@ -47,14 +47,15 @@ pub(super) struct Closure {
 }
 
 /// What keeps what: kept is what is pointed to from what is kept.
-pub(super) struct Graph<'a> {
+#[derive(Debug)]
+pub struct Graph<'a> {
     versions: &'a [Version],
     by_digest: BTreeMap<&'a Digest, usize>,
     edges: Vec<Vec<(usize, Edge)>>,
     missing: Vec<(usize, Digest)>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Edge {
     Child,
     About,
@@ -62,7 +63,8 @@ enum Edge {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(spec: &Spec, versions: &'a [Version]) -> Self {
+    /// Reads the links of all versions.
+    pub fn new(spec: &Spec, versions: &'a [Version]) -> Self {
         let by_digest = versions.iter().enumerate();
         let by_digest = by_digest.map(|(at, it)| (&it.digest, at)).collect();
         let mut graph = Self {
@@ -109,7 +111,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Goes from what rules keep to all that this needs.
-    pub(super) fn close(&self, roots: Vec<Option<Rule>>) -> Closure {
+    pub fn close(&self, roots: Vec<Option<Rule>>) -> Closure {
         let mut kept = roots;
         self.spread(&mut kept);
         let has_tag = |at: usize| !self.versions[at].tags.is_empty();
@@ -149,7 +151,7 @@ impl<'a> Graph<'a> {
 
     /// The versions that go, each before those that it is put together of and after those that are about it; with the
     /// number of the group that hangs together, in which none goes when one before it did not.
-    pub(super) fn order(&self, closure: &Closure) -> Vec<(usize, usize)> {
+    pub fn order(&self, closure: &Closure) -> Vec<(usize, usize)> {
         let goes = |at: usize| closure.kept[at].is_none();
         let mut before = vec![0_usize; self.versions.len()];
         let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.versions.len()];

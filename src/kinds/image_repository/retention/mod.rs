@@ -11,7 +11,12 @@ mod tests;
 mod version;
 mod why;
 
-pub(super) use op::Op;
+pub use closure::{Closure, Graph, Rule};
+pub use op::Op;
+pub use plan::frees;
 pub(super) use plan::plan;
-pub(super) use seen::{Seen, observe};
+pub use roots::{Rules, roots};
+pub use seen::Seen;
+pub(super) use seen::observe;
+pub use version::{Links, Version};
 pub(super) use why::why;

@@ -190,7 +190,7 @@ fn deletions(
     plan: &mut Plan<Any>,
 ) {
     let order = graph.order(closure);
-    let frees = frees(seen, closure, &order);
+    let frees = frees(&seen.versions, closure, &order);
     // Whatever becomes of this pass, the next one verifies what is kept.
     if order.is_empty() {
         plan.remember.insert(DUE, Some(seen.due()));
@@ -235,14 +235,14 @@ pub(super) fn rule(version: &Version, retention: &Retention) -> String {
 
 /// The bytes that go with each version: those of its own manifest, and of blobs that neither a kept version nor one that
 /// goes before has.
-fn frees(seen: &Seen, closure: &Closure, order: &[(usize, usize)]) -> Vec<u64> {
-    let kept = seen.versions.iter().zip(&closure.kept);
+pub fn frees(versions: &[Version], closure: &Closure, order: &[(usize, usize)]) -> Vec<u64> {
+    let kept = versions.iter().zip(&closure.kept);
     let kept = kept.filter(|(_, rule)| rule.is_some());
     let kept = kept.flat_map(|(it, _)| &it.links.blobs);
     let mut used: BTreeSet<&Digest> = kept.map(|it| &it.digest).collect();
     let mut freed = Vec::new();
     for (at, _) in order {
-        let links = &seen.versions[*at].links;
+        let links = &versions[*at].links;
         let blobs = links.blobs.iter().filter(|it| used.insert(&it.digest));
         let blobs = blobs.fold(0_u64, |sum, it| sum.saturating_add(it.size));
         freed.push(blobs.saturating_add(links.size));

@@ -12,16 +12,19 @@ use super::version::{Version, named_after};
 
 /// What the rules of one repository look at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules<'a> {
-    pub(super) spec: &'a Spec,
-    pub(super) retention: &'a Retention,
+pub struct Rules<'a> {
+    /// The rules are in it.
+    pub spec: &'a Spec,
+    /// The rules themselves.
+    pub retention: &'a Retention,
     /// The required tags, those by pattern too.
-    pub(super) required: &'a BTreeSet<String>,
-    pub(super) now: Timestamp,
+    pub required: &'a BTreeSet<String>,
+    /// What age is reckoned by.
+    pub now: Timestamp,
 }
 
 /// What keeps each version by itself. One of its tags is enough: no version loses some of its tags.
-pub(super) fn roots(rules: Rules<'_>, versions: &[Version]) -> Vec<Option<Rule>> {
+pub fn roots(rules: Rules<'_>, versions: &[Version]) -> Vec<Option<Rule>> {
     let sources = rules.required.iter();
     let sources = sources.flat_map(|tag| rules.spec.sources_of(tag));
     let sources: BTreeSet<String> = sources.map(|it| it.tag).collect();
