@@ -22,8 +22,10 @@ const SIDE_BY_SIDE_MAX: usize = 8;
 #[must_use]
 #[derive(Debug)]
 pub struct Look {
-    /// The cloud's time.
+    /// The cloud's time when it was over.
     pub now: Timestamp,
+    /// The cloud's time when it began: a listing shows what was there then, however long the rest had to wait.
+    pub began: Timestamp,
     /// By resource; a fault where it could not be looked at.
     pub resources: BTreeMap<ResourceId, Result<Planned, Fault>>,
 }
@@ -51,6 +53,7 @@ pub(super) fn token(resource: &ResourceId, op: &dyn AnyOp) -> Token {
 /// Looks at the resources that a run must look at, each after all that it needs.
 pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
     let (inventory, clients) = (run.inventory, run.clients);
+    let set_out = run.clock.now();
     clients.forget();
     let mut seen: BTreeMap<ResourceId, Result<Box<dyn AnySeen>, Fault>> = BTreeMap::new();
     let nothing = BTreeMap::new();
@@ -84,6 +87,8 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
         seen.extend(found);
     }
     let now = clients.now();
+    // Only the answers told the cloud's time.
+    let began = now.minus(run.clock.now().since(set_out));
     let contested = contested(&seen);
     let mut resources: BTreeMap<ResourceId, Result<Planned, Fault>> = BTreeMap::new();
     for (id, seen) in seen {
@@ -106,7 +111,11 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
     }
     hold_rivals(inventory, &mut resources);
     hold_creations(inventory, &mut resources);
-    Look { now, resources }
+    Look {
+        now,
+        began,
+        resources,
+    }
 }
 
 /// What cannot be looked at stops all that refers to it: it may be another account.

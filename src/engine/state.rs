@@ -32,6 +32,7 @@ pub struct State {
     /// Where the record is kept; none: nowhere.
     folder: Option<PathBuf>,
     now: Timestamp,
+    began: Timestamp,
 }
 
 impl State {
@@ -44,6 +45,7 @@ impl State {
             journal: Journal::default(),
             folder: None,
             now: Timestamp::EPOCH,
+            began: Timestamp::EPOCH,
         }
     }
 
@@ -67,7 +69,7 @@ impl State {
     /// Takes in a fresh look: closes what it shows to be over, and remembers what its plans ask for. What is to be
     /// forgotten is forgotten on disk before anything is done.
     pub fn settle(&mut self, look: &Look) -> io::Result<()> {
-        self.now = look.now;
+        (self.now, self.began) = (look.now, look.began);
         self.journal.settle(&tokens(look))?;
         let mut has_forgotten = false;
         for (id, planned) in &look.resources {
@@ -109,7 +111,7 @@ impl State {
     /// Whether an effect was done so lately that the listings may not show it yet.
     pub fn is_settling(&self, token: &Token) -> bool {
         let done = self.intent(token).and_then(|it| it.done_at);
-        done.is_some_and(|done| self.now.since(done) < VISIBLE_AFTER)
+        done.is_some_and(|done| self.began.since(done) < VISIBLE_AFTER)
     }
 
     fn intent(&self, token: &Token) -> Option<&Intent> {

@@ -15,4 +15,6 @@ pub const KINDS: &[Registration] = &[
     Registration::of::<aliyun_region::AliyunRegion>(),
     Registration::of::<machine_image::MachineImage>(),
     Registration::of::<instance_policy::InstancePolicy>(),
+    Registration::of::<registry::Registry>(),
+    Registration::of::<image_repository::ImageRepository>(),
 ];

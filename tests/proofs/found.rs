@@ -183,3 +183,23 @@ spec: {{regionRef: home, selector: {{tags: {{ci: \"yes\"}}}}, maxAge: 4h}}
         });
     }
 }
+
+/// A look that had to wait took what it had listed before for what was there after, so that a guard counted what was just
+/// deleted once more.
+#[test]
+fn what_was_listed_before_a_long_wait_is_not_taken_for_what_is_there_after_it() {
+    let cases = super::cases::all().into_iter();
+    let mut many: Vec<_> = cases.filter(|it| it.name == "many").collect();
+    let mut case = many.pop().expect("the case is there");
+    let throttled = json!([{
+        "action": "DescribeSnapshots", "nth": 2, "times": 3,
+        "fault": "status", "status": 400, "code": "Throttling.User",
+    }]);
+    case.scenario.troubles = serde_json::from_value(throttled).expect("troubles are written right");
+    Lab::new(&case).block_on(async |lab| {
+        let report = lab.converge(1).await;
+        let waited = &report.to_json()["calls"]["waitedSeconds"];
+        assert!(waited.as_u64() > Some(120), "{waited} s");
+        assert!(report.is_converged(), "{}", report.to_json());
+    });
+}

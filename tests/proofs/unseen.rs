@@ -39,7 +39,14 @@ fn points(references: &[Reference]) -> Vec<Point<'_>> {
             .map(Unseen::ThereAndBack)
             .collect();
         unseen.extend(["images", "instances", "snapshots"].map(Unseen::ComesAndGoes));
+        let declared = &reference.case.inventory.resources;
         for image in &scenario.objects.images {
+            let owner = image.tags.get(OWNER);
+            let is_foreign =
+                |it: &String| !declared.keys().any(|declared| declared.to_string() == *it);
+            if owner.is_some_and(is_foreign) {
+                continue;
+            }
             unseen.push(Unseen::TagMoves(image.image_id.to_string()));
             unseen.push(Unseen::NameMoves(image.image_id.to_string()));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::resource::{Problem, Reference, Span};
+use crate::resource::{Reference, Span};
 
 /// A repository of container images: its required tags, where it is mirrored, what is retained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -187,8 +187,4 @@ pub struct Dispatch {
     /// What it is given; `{{tag}}` and `{{platform}}` stand for what is missing.
     #[serde(default)]
     pub inputs: BTreeMap<String, String>,
-}
-
-pub(super) fn validate(_: &Spec) -> Vec<Problem> {
-    Vec::new()
 }

@@ -1,5 +1,7 @@
 //! What may be written of a `Registry`.
 
+use std::net::Ipv4Addr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,8 @@ pub struct Spec {
     /// What becomes of attestations that are mirrored to it.
     #[serde(default)]
     pub attestations: Attestations,
-    /// How many levels a repository's name may have; 0: as many as one likes. Deeper names are flattened with `-`.
+    /// How many levels a repository's name may have, the namespace counted; 0: as many as one likes. Deeper names are
+    /// flattened with `-`. The personal edition of Alibaba Cloud's registry takes 2.
     #[serde(default)]
     #[schemars(range(max = 32))]
     pub max_path_depth: u32,
@@ -91,6 +94,91 @@ impl Spec {
     }
 }
 
-pub(super) fn validate(_: &Spec) -> Vec<Problem> {
-    Vec::new()
+pub(super) fn validate(spec: &Spec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (host, port) = match spec.host.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (spec.host.as_str(), None),
+    };
+    let mut problem = |path: &str, message: &str| problems.push(Problem::new(path, message));
+    if !host.split('.').all(is_label) {
+        let message = format!("`{host}` is no host: write one as in `ghcr.io`");
+        problem("spec.host", &message);
+    }
+    if port.is_some_and(|it| it.parse::<u16>().unwrap_or(0) == 0) {
+        let port = port.unwrap_or_default();
+        let message = format!("`{port}` is no port: it is a number from 1 to 65535");
+        problem("spec.host", &message);
+    }
+    if spec.insecure && !is_loopback(host) {
+        let message =
+            format!("`{host}` would be spoken to in plain http, which is allowed on loopback only");
+        problem("spec.insecure", &message);
+    }
+    if let Some(credentials) = &spec.credentials
+        && credentials.username_env == credentials.password_env
+    {
+        let message = format!(
+            "`{}` holds the name already: a password stands in a variable of its own",
+            credentials.password_env
+        );
+        problem("spec.credentials.passwordEnv", &message);
+    }
+    problems
+}
+
+/// Whether a part between two dots may be one of a host's name (RFC 1123, section 2.1).
+fn is_label(part: &str) -> bool {
+    !part.is_empty() && part.len() <= 63 && !part.starts_with('-') && !part.ends_with('-')
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.parse::<Ipv4Addr>();
+    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Spec, validate};
+
+    fn problems(spec: &str) -> Vec<String> {
+        let spec: Spec = serde_json::from_str(spec).expect("the spec of a test can be read");
+        validate(&spec).into_iter().map(|it| it.path).collect()
+    }
+
+    #[test]
+    fn hosts_that_can_be_are_accepted() {
+        for host in ["ghcr.io", "registry:5000", "localhost", "127.0.0.1:65535"] {
+            let spec = format!(r#"{{"host": "{host}"}}"#);
+            assert_eq!(problems(&spec), Vec::<String>::new(), "{host}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_cannot_be_are_refused() {
+        for host in ["a..b", "a.-b.c", "ghcr.io:0", "ghcr.io:65536"] {
+            let spec = format!(r#"{{"host": "{host}"}}"#);
+            assert_eq!(problems(&spec), ["spec.host"], "{host}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_refused_beyond_loopback() {
+        for (host, is_fine) in [
+            ("localhost:5000", true),
+            ("127.8.0.1:5000", true),
+            ("ghcr.io", false),
+            ("127.0.0.1.example.com", false),
+            ("10.0.0.1:5000", false),
+        ] {
+            let spec = format!(r#"{{"host": "{host}", "insecure": true}}"#);
+            assert_eq!(problems(&spec).is_empty(), is_fine, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_and_a_password_are_two_variables() {
+        let spec = r#"{"host": "ghcr.io", "credentials": {"usernameEnv": "RECONCILE_USER_A", "passwordEnv": "RECONCILE_USER_A"}}"#;
+        assert_eq!(problems(spec), ["spec.credentials.passwordEnv"]);
+    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::fact::Complete;
 use crate::fault::Fault;
 use crate::ids::Digest;
+use crate::plan::Why;
 use crate::providers::Settings;
 use crate::providers::cache::Cache;
 use crate::providers::http::{Http, REQUESTS_AT_ONCE};
@@ -35,12 +36,15 @@ mod manifests;
 mod names;
 mod places;
 mod referrers;
+mod refusals;
 mod shelf;
+mod shown;
 mod tags;
 mod transport;
 
 pub use self::names::{is_repository, is_tag};
 pub use self::places::REGISTRIES;
+pub use self::refusals::Refusals;
 
 /// How many blobs are brought from one place to another at once.
 const COPIES_AT_ONCE: usize = 4;
@@ -53,6 +57,8 @@ pub struct Registries {
     places: Places,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
+    pub verdicts: Cache<(Digest, Digest), Option<Why>>,
     limiter: Limiter,
     gate: Semaphore,
     copies: Semaphore,
@@ -65,6 +71,8 @@ pub struct Registries {
     /// Those that were found to have no listing of referrers.
     unlisted: Mutex<BTreeSet<Site>>,
     shelf: Shelf,
+    /// Those that take no attestations, as far as that was seen.
+    pub refusals: Refusals,
 }
 
 /// A registry, and who we are there.
@@ -142,6 +150,7 @@ impl Registries {
             limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
+            verdicts: Cache::default(),
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             copies: Semaphore::new(COPIES_AT_ONCE),
             credentials: Cache::default(),
@@ -151,6 +160,7 @@ impl Registries {
             tags: Cache::default(),
             unlisted: Mutex::default(),
             shelf: Shelf::default(),
+            refusals: Refusals::default(),
         })
     }
 

@@ -1,0 +1,63 @@
+//! What can be done in a repository, by section.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::fault::Fault;
+use crate::ids::Token;
+use crate::kind::{self, Check};
+use crate::plan::Verb;
+use crate::providers::Clients;
+
+use super::merge;
+use super::mirror;
+
+/// One effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Op {
+    /// On a required tag.
+    Merge(merge::Op),
+    /// On a tag of a mirror.
+    Mirror(mirror::Op),
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Merge(op) => op.fmt(f),
+            Self::Mirror(op) => op.fmt(f),
+        }
+    }
+}
+
+impl kind::Op for Op {
+    fn verb(&self) -> Verb {
+        match self {
+            Self::Merge(op) => op.verb(),
+            Self::Mirror(op) => op.verb(),
+        }
+    }
+
+    fn object(&self) -> Option<&str> {
+        match self {
+            Self::Merge(op) => Some(op.object()),
+            Self::Mirror(op) => Some(op.object()),
+        }
+    }
+
+    async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
+        match self {
+            Self::Merge(op) => op.check(clients).await,
+            Self::Mirror(op) => op.check(clients).await,
+        }
+    }
+
+    async fn apply(&self, clients: &Clients, _: &Token) -> Result<(), Fault> {
+        match self {
+            Self::Merge(op) => op.apply(clients).await,
+            Self::Mirror(op) => op.apply(clients).await,
+        }
+    }
+}
