@@ -14,6 +14,7 @@ mod planning;
 mod program;
 mod registry;
 mod required_tags;
+mod retaining;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ use figures::Figures;
 fn main() -> ExitCode {
     let mut figures = Figures::default();
     planning::measure(&mut figures);
+    retaining::measure(&mut figures);
     one_pass::measure(&mut figures);
     program::measure(&mut figures);
     beside_sdk::measure(&mut figures);

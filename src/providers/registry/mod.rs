@@ -29,10 +29,6 @@ use self::shelf::Shelf;
 mod auth;
 mod blobs;
 pub mod content;
-mod refusals;
-mod shown;
-
-pub use refusals::{Refusals, refuses_attestations};
 mod copy;
 mod credentials;
 pub mod fault;
@@ -48,7 +44,7 @@ mod transport;
 
 pub use self::names::{is_repository, is_tag};
 pub use self::places::REGISTRIES;
-pub use self::refusals::{Refusals, refuses_attestations};
+pub use self::refusals::Refusals;
 
 /// How many blobs are brought from one place to another at once.
 const COPIES_AT_ONCE: usize = 4;
@@ -61,8 +57,6 @@ pub struct Registries {
     places: Places,
     http: Arc<Http>,
     patience: Arc<Patience>,
-    /// Those that take no attestations.
-    pub refusals: Refusals,
     /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
     pub verdicts: Cache<(Digest, Digest), Option<Why>>,
     limiter: Limiter,
@@ -77,6 +71,8 @@ pub struct Registries {
     /// Those that were found to have no listing of referrers.
     unlisted: Mutex<BTreeSet<Site>>,
     shelf: Shelf,
+    /// Those that take no attestations, as far as that was seen.
+    pub refusals: Refusals,
 }
 
 /// A registry, and who we are there.
@@ -154,7 +150,6 @@ impl Registries {
             limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
-            refusals: Refusals::default(),
             verdicts: Cache::default(),
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             copies: Semaphore::new(COPIES_AT_ONCE),
@@ -165,6 +160,7 @@ impl Registries {
             tags: Cache::default(),
             unlisted: Mutex::default(),
             shelf: Shelf::default(),
+            refusals: Refusals::default(),
         })
     }
 

@@ -97,7 +97,7 @@ class Lab:
         command = [self.program, "--once", "--state", str(state), "--status-dir", str(status), "--output", "json"]
         ended = subprocess.run([*command, *arguments], env=kept, capture_output=True, text=True, cwd=place)
         codes = code if isinstance(code, tuple) else (code,)
-        assert ended.returncode in codes, f"{ended.returncode}, not {code}: {ended.stdout}{ended.stderr}"
+        assert ended.returncode in codes, f"ended with {ended.returncode}, not {code}: {told(ended)}"
         assert password not in ended.stdout + ended.stderr, "a password was printed"
         return Run(ended.returncode, json.loads(ended.stdout), ended.stderr)
 
@@ -113,6 +113,16 @@ class Lab:
         written = [it for each in asked for it in servers.writes(each)]
         assert again.writes == 0 and not written, f"{again.writes} writes: {written} {again.report['actions']}"
         return again
+
+
+def told(ended):
+    """What there is to know of a run that did not end as it should."""
+    try:
+        report = json.loads(ended.stdout)
+    except json.JSONDecodeError:
+        return ended.stdout + ended.stderr
+    conditions = [[it["name"], it["conditions"]] for it in report["resources"]]
+    return json.dumps([report["actions"], report["unknown"], conditions], indent=1) + ended.stderr
 
 
 def repository(name, path, tags, registry="a", **more):

@@ -12,8 +12,8 @@ from servers import writes
 TAGS = list(merging.MAKES)
 
 
-def mirrored(name, path, registry, target, tags=TAGS, **more):
-    return repository(name, path, tags, mirrors=[{"registryRef": registry, "repository": target}], **more)
+def mirrored(name, path, copy, target, tags=TAGS, **more):
+    return repository(name, path, tags, mirrors=[{"registryRef": copy, "repository": target}], **more)
 
 
 def equals_what_skopeo_copies(lab):
@@ -115,6 +115,8 @@ def brings_signatures_along(lab):
 
 
 def checks(lab):
+    if not lab.on_a("acme/app").tags():
+        merging.fill(lab, lab.on_a("acme/app"))
     equals_what_skopeo_copies(lab)
     takes_credentials_of_docker(lab)
     writes_nothing_where_it_is_refused(lab)
