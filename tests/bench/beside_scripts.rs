@@ -44,10 +44,10 @@ pub(crate) fn measure(figures: &mut Figures) {
     }
     let cloud = Cloud::of(&json!({"objects": {"images": images}}));
     let place = Place::declaring(STATE);
-    let adopting = place.run(&cloud, &["--once", "--wait", "10m"]);
+    let adopting = place.run(cloud.environment(), &["--once", "--wait", "10m"]);
     assert_eq!(adopting.report["converged"], true, "{}", adopting.report);
     let before = cloud.calls_after(0);
-    let ended = place.run(&cloud, &["--once"]);
+    let ended = place.run(cloud.environment(), &["--once"]);
     let after = cloud.calls_after(before.last);
     tell(
         "one prefix with nothing to build: the old scripts; reconcile",

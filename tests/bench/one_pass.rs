@@ -33,7 +33,7 @@ pub(crate) fn measure(figures: &mut Figures) {
         ("first", listed + pages(account.images())),
         ("every later", listed),
     ] {
-        let ended = place.run(&cloud, &["--once"]);
+        let ended = place.run(cloud.environment(), &["--once"]);
         let calls = cloud.calls_after(last);
         last = calls.last;
         assert_eq!(ended.report["converged"], true, "{}", ended.report);

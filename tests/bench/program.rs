@@ -4,14 +4,14 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::cloud::{Cloud, PROGRAM};
+use crate::cloud::PROGRAM;
 use crate::figures::{Figures, tell};
 
 const MEGABYTE: f64 = 1e6;
@@ -53,18 +53,20 @@ impl Place {
         command
     }
 
-    /// Runs the program against a cloud to its end.
-    pub(crate) fn run(&self, cloud: &Cloud, arguments: &[&str]) -> Ended {
+    /// Runs the program to its end, with these variables.
+    pub(crate) fn run(
+        &self,
+        environment: impl Iterator<Item = (String, String)>,
+        arguments: &[&str],
+    ) -> Ended {
         let printed = self.0.path().join("printed");
         let file = fs::File::create(&printed).expect("there is room for a file");
         let mut command = self.command(arguments);
         command
             .args(["--output", "json"])
-            .envs(cloud.environment())
+            .envs(environment)
             .stdout(file);
-        let begun = Instant::now();
-        let child = command.spawn().expect("the program can be started");
-        let (memory, took) = watch(child, begun);
+        let (memory, took) = watched(&mut command);
         let printed = fs::read_to_string(printed).expect("the program printed text");
         let report = serde_json::from_str(&printed).unwrap_or_else(|it| panic!("{it}: {printed}"));
         Ended {
@@ -75,8 +77,10 @@ impl Place {
     }
 }
 
-/// Waits for a process, and looks at the most memory it held until its end; the system forgets that with it.
-fn watch(mut child: Child, begun: Instant) -> (f64, Duration) {
+/// Runs a program to its end, and looks at the most megabytes it held until then; the system forgets that with it.
+pub(crate) fn watched(command: &mut Command) -> (f64, Duration) {
+    let begun = Instant::now();
+    let mut child = command.spawn().expect("the program can be started");
     let status = format!("/proc/{}/status", child.id());
     let (sender, receiver) = channel();
     let waiting = thread::spawn(move || {

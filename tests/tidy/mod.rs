@@ -111,6 +111,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
         &[
             "src/fact.rs",
             "src/providers/aliyun/listing.rs",
+            "src/providers/github/listing.rs",
             "src/providers/registry/tags.rs",
             "src/kinds/machine_image/seen/tests.rs",
         ],

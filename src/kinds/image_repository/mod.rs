@@ -1,5 +1,6 @@
 //! `ImageRepository`: a repository of container images, its required tags, its mirrors, and what is retained.
 
+mod estargz;
 mod merge;
 mod mirror;
 mod op;

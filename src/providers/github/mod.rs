@@ -1,6 +1,8 @@
 //! GitHub's REST API: the versions of container packages, and runs of workflows.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -9,15 +11,36 @@ use crate::fact::Complete;
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;
 use crate::providers::Settings;
+use crate::providers::cache::Cache;
 use crate::providers::http::Http;
 use crate::retry::Patience;
+
+use self::pace::Pace;
+use self::packages::Owner;
+use self::token::Account;
+
+mod call;
+mod fault;
+mod listing;
+mod pace;
+mod packages;
+mod runs;
+mod token;
+
+/// The name of the service in faults and counts.
+const SERVICE: &str = "github";
 
 /// The client of GitHub. It remembers whole listings until [`GitHub::forget`], or until it changes them.
 #[derive(Debug)]
 pub struct GitHub {
-    settings: Settings,
+    account: Account,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    pace: Pace,
+    /// Where packages were found; that does not change.
+    owners: Mutex<BTreeMap<Package, Owner>>,
+    versions: Cache<Package, Complete<Version>>,
+    runs: Cache<Workflow, Vec<WorkflowRun>>,
 }
 
 /// A container package, as in `example/team/app`.
@@ -70,6 +93,33 @@ pub struct Workflow {
     pub reference: String,
 }
 
+impl Package {
+    /// The package behind a repository of `ghcr.io`; none: its name has no owner.
+    pub fn of_repository(repository: &str) -> Option<Self> {
+        let (owner, name) = repository.split_once('/')?;
+        Some(Self {
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+impl fmt::Display for Workflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} on {}",
+            self.repository, self.workflow, self.reference
+        )
+    }
+}
+
 impl GitHub {
     /// Contacts nothing; fails when the settings name an endpoint that must not be used.
     pub(super) fn new(
@@ -78,51 +128,83 @@ impl GitHub {
         patience: Arc<Patience>,
     ) -> Result<Self, Fault> {
         Ok(Self {
-            settings: settings.clone(),
+            account: Account::new(settings)?,
             http,
             patience,
+            pace: Pace::default(),
+            owners: Mutex::default(),
+            versions: Cache::default(),
+            runs: Cache::default(),
         })
     }
 
     /// Forgets what was read: a new pass begins.
-    pub fn forget(&self) {}
+    pub fn forget(&self) {
+        self.versions.clear();
+        self.runs.clear();
+    }
 
-    /// All versions of a package that exist; a fault where there is no such package.
+    /// All versions of a package that exist, once a pass; a fault where there is no such package.
     pub async fn versions(&self, package: &Package) -> Result<Arc<Complete<Version>>, Fault> {
-        Err(self.later(&package.name))
+        let read = || self.read_versions(package, packages::ACTIVE);
+        self.versions.get(package, read).await
     }
 
     /// The versions that were deleted and can still be restored.
     pub async fn deleted_versions(&self, package: &Package) -> Result<Complete<Version>, Fault> {
-        Err(self.later(&package.name))
+        self.read_versions(package, packages::DELETED).await
     }
 
     /// Deletes a version with all its tags; one that is gone is as good.
     pub async fn delete_version(&self, package: &Package, id: u64) -> Result<(), Fault> {
-        Err(self.later(&format!("{} {id}", package.name)))
+        self.versions.forget(package);
+        self.remove_version(package, id).await
     }
 
     /// Restores a deleted version.
     pub async fn restore_version(&self, package: &Package, id: u64) -> Result<(), Fault> {
-        Err(self.later(&format!("{} {id}", package.name)))
+        self.versions.forget(package);
+        self.bring_back(package, id).await
     }
 
-    /// The runs of a workflow that were dispatched on its branch, newest first, as many as one page holds.
+    /// The runs of a workflow on its branch, whatever started them, once a pass; newest first, as many as one page holds.
     pub async fn runs(&self, workflow: &Workflow) -> Result<Arc<Vec<WorkflowRun>>, Fault> {
-        Err(self.later(&workflow.workflow))
+        let read = || self.runs_now(workflow);
+        self.runs.get(workflow, read).await
     }
 
-    /// Starts a workflow and gives the number of its run.
+    /// Starts a workflow and gives the number of its run; none: this server does not tell.
+    ///
+    /// It is sent once. When the answer is lost, a run that was made since then is taken for it; where there is none, the
+    /// failure stands, and who starts it again must look at its runs before.
     pub async fn dispatch(
         &self,
         workflow: &Workflow,
-        inputs: &std::collections::BTreeMap<String, String>,
-    ) -> Result<u64, Fault> {
-        Err(self.later(&format!("{} {inputs:?}", workflow.workflow)))
+        inputs: &BTreeMap<String, String>,
+    ) -> Result<Option<u64>, Fault> {
+        let before = self.runs_now(workflow).await?;
+        self.runs.forget(workflow);
+        let lost = Class::Unavailable {
+            maybe_applied: true,
+        };
+        match self.start(workflow, inputs).await {
+            Err(fault) if fault.class == lost => {
+                let runs = self.runs_now(workflow).await?;
+                let is_new = |it: &&WorkflowRun| before.iter().all(|old| old.id != it.id);
+                let started = runs.iter().find(is_new);
+                started.map(|it| Some(it.id)).ok_or(fault)
+            }
+            outcome => outcome,
+        }
     }
 
-    fn later(&self, subject: &str) -> Fault {
-        let _ = (&self.settings, &self.http, &self.patience);
-        Fault::new(Class::NotYet, "ask GitHub", "this is not built").of(subject)
+    fn owner(&self, package: &Package) -> Option<Owner> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.get(package).copied()
+    }
+
+    fn remember_owner(&self, package: &Package, owner: Owner) {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.insert(package.clone(), owner);
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::fact::Complete;
 use crate::fault::Fault;
 use crate::ids::Digest;
+use crate::plan::Why;
 use crate::providers::Settings;
 use crate::providers::cache::Cache;
 use crate::providers::http::{Http, REQUESTS_AT_ONCE};
@@ -56,6 +57,10 @@ pub struct Registries {
     places: Places,
     http: Arc<Http>,
     patience: Arc<Patience>,
+    /// Those that take no attestations, as far as that was seen.
+    pub refusals: Refusals,
+    /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
+    pub verdicts: Cache<(Digest, Digest), Option<Why>>,
     limiter: Limiter,
     gate: Semaphore,
     copies: Semaphore,
@@ -68,8 +73,6 @@ pub struct Registries {
     /// Those that were found to have no listing of referrers.
     unlisted: Mutex<BTreeSet<Site>>,
     shelf: Shelf,
-    /// Those that take no attestations, as far as that was seen.
-    pub refusals: Refusals,
 }
 
 /// A registry, and who we are there.
@@ -147,6 +150,8 @@ impl Registries {
             limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
+            refusals: Refusals::default(),
+            verdicts: Cache::default(),
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             copies: Semaphore::new(COPIES_AT_ONCE),
             credentials: Cache::default(),
@@ -156,7 +161,6 @@ impl Registries {
             tags: Cache::default(),
             unlisted: Mutex::default(),
             shelf: Shelf::default(),
-            refusals: Refusals::default(),
         })
     }
 

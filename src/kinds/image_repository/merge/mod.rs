@@ -7,6 +7,10 @@ mod op;
 mod part;
 mod plan;
 mod seen;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
 mod why;
 
 use std::collections::BTreeSet;

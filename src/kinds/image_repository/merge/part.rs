@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::ids::Digest;
 use crate::plan::Why;
+use crate::providers::registry::Manifest;
 use crate::providers::registry::content::{
     self, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, OCI_INDEX, OCI_MANIFEST,
 };
@@ -13,7 +14,7 @@ use crate::providers::registry::content::{
 use super::super::platform::Platform;
 use super::super::tags::SourceName;
 
-/// Says that an entry of an index is about another one (BuildKit, "Image attestation storage").
+/// Says that an entry of an index is about another one (`BuildKit`, "Image attestation storage").
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 /// Which one that is.
 const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
@@ -143,13 +144,11 @@ fn fits(source: &SourceName, entry: &Descriptor) -> Result<(), Why> {
         );
         return Err(Why::new("NotAnImage", message));
     }
-    match &entry.platform {
-        Some(platform) => runs_on(source, platform).map(|_| ()),
-        None => {
-            let message = format!("{} does not say what {} runs on", source.tag, entry.digest);
-            Err(Why::new("PlatformMissing", message))
-        }
-    }
+    let Some(platform) = &entry.platform else {
+        let message = format!("{} does not say what {} runs on", source.tag, entry.digest);
+        return Err(Why::new("PlatformMissing", message));
+    };
+    runs_on(source, platform).map(|_| ())
 }
 
 /// Refuses a platform that is not that of the source.
@@ -168,6 +167,20 @@ pub(super) fn runs_on(source: &SourceName, said: &content::Platform) -> Result<P
         return Err(Why::new("PlatformMismatch", message));
     }
     Ok(platform)
+}
+
+/// The entry of a source that is an image itself, as buildx writes it.
+pub(super) fn entry(manifest: &Manifest, platform: &Platform) -> Descriptor {
+    Descriptor {
+        media_type: manifest.media_type.clone(),
+        digest: manifest.digest.clone(),
+        size: manifest.bytes.len().try_into().unwrap_or(u64::MAX),
+        urls: Vec::new(),
+        annotations: BTreeMap::new(),
+        data: None,
+        platform: Some(platform.written()),
+        artifact_type: None,
+    }
 }
 
 /// What two entries must share to be the same to whoever pulls them.

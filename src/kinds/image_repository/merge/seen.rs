@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::fact::Fact;
 use crate::fault::{Class, Fault};
@@ -14,13 +14,17 @@ use crate::providers::Clients;
 use crate::providers::registry::content::{Content, Descriptor, Image};
 use crate::providers::registry::{Blob, Head, Location, Manifest, Registries};
 
-use super::super::spec::Spec;
+use super::super::estargz;
+use super::super::spec::{Compression, Spec};
 use super::super::tags::SourceName;
 use super::join::{Refusal, join};
 use super::part::{self, Config, Part, noted};
 
 /// How many tags are looked at side by side; how fast a registry is asked is for its client to say.
 const SIDE_BY_SIDE_MAX: usize = 32;
+
+/// How many layers of an image are looked into side by side.
+const LAYERS_SIDE_BY_SIDE_MAX: usize = 4;
 
 /// What was seen of the required tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +151,47 @@ impl Look<'_> {
             return Err(Miss::Refusal(Refusal::Missing(missing)));
         }
         let parts = sources.into_iter().zip(found.into_iter().flatten());
-        try_join_all(parts.map(|(source, head)| self.part(source, head))).await
+        let parts = try_join_all(parts.map(|(source, head)| self.part(source, head))).await?;
+        match self.spec.compression {
+            Some(Compression::Estargz) => self.verify(&parts).await?,
+            None => {}
+        }
+        Ok(parts)
+    }
+
+    /// Every layer must be eStargz. Attestations have layers of their own, which nobody runs.
+    async fn verify(self, parts: &[Part]) -> Result<(), Miss> {
+        let mut wrong: Vec<Why> = Vec::new();
+        for part in parts {
+            let layers = part.layers.iter().enumerate();
+            let looks: Vec<_> = layers.map(|it| self.layer(part, it)).collect();
+            let verdicts = stream::iter(looks).buffered(LAYERS_SIDE_BY_SIDE_MAX);
+            let verdicts: Vec<Option<Why>> = verdicts.try_collect().await?;
+            wrong.extend(verdicts.into_iter().flatten());
+        }
+        let Some(first) = wrong.first() else {
+            return Ok(());
+        };
+        let messages: Vec<&str> = wrong.iter().map(|it| it.message.as_str()).collect();
+        Err(Why::new(first.reason, messages.join("; ")).into())
+    }
+
+    async fn layer(
+        self,
+        part: &Part,
+        (index, layer): (usize, &Descriptor),
+    ) -> Result<Option<Why>, Fault> {
+        let (tag, platform) = (&part.source.tag, &part.source.platform);
+        let number = index + 1;
+        let verdict = estargz::verdict((self.registries, self.home), layer).await;
+        let verdict = verdict.map_err(|it| {
+            let subject = format!("{tag}: layer {number} of {platform}, {}", layer.digest);
+            it.of(&subject)
+        })?;
+        Ok(verdict.map(|why| {
+            let message = format!("{tag}: layer {number} of {platform}: {}", why.message);
+            Why::new(why.reason, message)
+        }))
     }
 
     /// The index that a tag serves is read only where its digest does not tell already that it is the right one.
@@ -162,12 +206,14 @@ impl Look<'_> {
             .ok()
             .and_then(|it| join(it, consistency).ok());
         let is_asked = merged.is_some_and(|it| it.index.digest != head.digest);
-        let entries = match is_asked {
-            true => match self.read(&head.digest).await?.content() {
-                Ok(Content::Index(index)) => Some(index.manifests),
-                Ok(Content::Image(_)) | Err(_) => None,
-            },
-            false => None,
+        let read = if is_asked {
+            Some(self.read(&head.digest).await?.content())
+        } else {
+            None
+        };
+        let entries = match read {
+            Some(Ok(Content::Index(index))) => Some(index.manifests),
+            Some(Ok(Content::Image(_)) | Err(_)) | None => None,
         };
         Ok(Served {
             digest: head.digest.clone(),
@@ -210,20 +256,10 @@ impl Look<'_> {
     ) -> Result<Part, Miss> {
         let config = self.config(&source, &image).await?;
         let platform = part::runs_on(&source, &config.platform)?;
-        let entry = Descriptor {
-            media_type: manifest.media_type.clone(),
-            digest: manifest.digest.clone(),
-            size: manifest.bytes.len().try_into().unwrap_or(u64::MAX),
-            urls: Vec::new(),
-            annotations: BTreeMap::new(),
-            data: None,
-            platform: Some(platform.written()),
-            artifact_type: None,
-        };
         Ok(Part {
             source,
             digest: manifest.digest.clone(),
-            entries: vec![entry],
+            entries: vec![part::entry(manifest, &platform)],
             dropped: Vec::new(),
             revision: noted(&image.annotations).or_else(|| config.revision()),
             layers: image.layers,
