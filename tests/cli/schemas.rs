@@ -57,6 +57,33 @@ spec:
   maxAge: 4h
   runnersOf: ["https://github.com/example/demo"]
   sweepRunners: false
+---
+apiVersion: reconcile/v1alpha1
+kind: Registry
+metadata: {name: ghcr, labels: {team: edge}}
+policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}
+spec:
+  host: ghcr.io
+  insecure: false
+  credentials: {usernameEnv: RECONCILE_USER_GHCR, passwordEnv: RECONCILE_PASSWORD_GHCR}
+  attestations: auto
+  maxPathDepth: 2
+  deletion: Packages
+---
+apiVersion: reconcile/v1alpha1
+kind: ImageRepository
+metadata: {name: app, labels: {team: edge}}
+policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}
+spec:
+  registryRef: ghcr
+  repository: example/app
+  platforms: [linux/amd64, linux/arm64]
+  tags: [latest, {pattern: "v*"}]
+  sources: {suffix: {linux/amd64: -amd64, linux/arm64: -arm64}, consistency: Any}
+  compression: estargz
+  mirrors: [{registryRef: acr, repository: example/app}]
+  retention: {tagged: {keepLast: 10, keep: ["v*"], olderThan: 30d}, untagged: {olderThan: 7d}}
+  onMissing: {dispatch: {repository: example/app, workflow: build.yml, ref: main, inputs: {tag: "{{tag}}"}}}
 "#;
 
 fn kinds() -> Vec<KindSchema> {

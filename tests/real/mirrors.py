@@ -9,6 +9,7 @@ Needs docker-registry and skopeo.
 
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 OCI = "application/vnd.oci.image"
@@ -113,6 +115,57 @@ class Registry:
         path = f"/v2/{repository}/manifests/{reference}"
         status, _, body = self.ask("GET", path, headers={"Accept": accept})
         return body if status == 200 else None
+
+
+class Refusing:
+    """The same registry behind a door that takes no manifest with the empty configuration, as Alibaba Cloud's does since
+    2026-08 (koordinator 3194). ASSUMED: the status is 403."""
+
+    def __init__(self, registry: Registry):
+        door = self
+        self.refused = 0
+
+        class Door(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def pass_on(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.command == "PUT" and "/manifests/" in self.path and refuses(body):
+                    door.refused += 1
+                    message = "unknown manifest class for application/vnd.oci.empty.v1+json"
+                    error = {"errors": [{"code": "DENIED", "message": message}]}
+                    return self.answer(403, {"Content-Type": "application/json"}, json.dumps(error).encode())
+                answer = registry.ask(self.command, self.path, body, dict(self.headers))
+                self.answer(*answer)
+
+            def answer(self, status: int, headers: dict, body: bytes):
+                self.send_response(status)
+                for key, value in headers.items():
+                    if key.lower() not in ("date", "transfer-encoding", "content-length"):
+                        self.send_header(key, value)
+                length = headers.get("Content-Length") if self.command == "HEAD" else len(body)
+                self.send_header("Content-Length", str(length))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self.port = self.server.server_address[1]
+        self.host = f"127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.thread.join()
+
+
+def refuses(body: bytes) -> bool:
+    return json.loads(body).get("config", {}).get("mediaType") == "application/vnd.oci.empty.v1+json"
 
 
 def push(registry: Registry, repository: str, tag: str, architecture: str, large_mib: int):
@@ -235,10 +288,10 @@ class Runner:
         self.folder = folder
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
 
-    def start(self, state: pathlib.Path, *arguments: str) -> subprocess.Popen:
+    def start(self, state: pathlib.Path, *arguments: str, **options) -> subprocess.Popen:
         status = self.folder / f"status-{state.name}"
         command = [self.reconcile, "--state", state, "--status-dir", status, *arguments]
-        return subprocess.Popen(command, env=self.environment)
+        return subprocess.Popen(command, env=self.environment, **options)
 
     def run(self, state: pathlib.Path, *arguments: str) -> tuple[float, float]:
         """How many MiB it took at most, and how many seconds."""
@@ -288,12 +341,23 @@ def arrived(mirror: Registry) -> list[str]:
     return [found.group(1).replace("%3A", ":") for path in puts if (found := pattern.search(path))]
 
 
+def size_of(folder: pathlib.Path) -> int:
+    """How many bytes there are, while files come and go."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                size += os.stat(os.path.join(place, name)).st_size
+            except FileNotFoundError:
+                pass
+    return size
+
+
 def kill_halfway(runner: Runner, state: pathlib.Path, mirror: Registry, large_mib: int):
     process = runner.start(state, "--once")
-    uploads = mirror.data / "storage"
+    storage = mirror.data / "storage"
     for _ in range(6000):
-        size = sum(it.stat().st_size for it in uploads.rglob("data") if it.is_file())
-        if size > large_mib * CHUNK // 4:
+        if size_of(storage) > large_mib * CHUNK // 4:
             break
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
@@ -320,7 +384,7 @@ def main():
     large_mib = int(sys.argv[2]) if len(sys.argv) > 2 else 2048
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        registries = [Registry(folder, it) for it in ("source", "one", "two", "three")]
+        registries = [Registry(folder, it) for it in ("source", "one", "two", "three", "four")]
         try:
             prove(Runner(reconcile, folder), registries, large_mib)
         finally:
@@ -330,7 +394,7 @@ def main():
 
 
 def prove(runner: Runner, registries: list[Registry], large_mib: int):
-    source, one, two, three = registries
+    source, one, two, three, _ = registries
     folder, tags = runner.folder, ["big", "v1", "v2"]
     for tag in tags:
         push(source, SOURCE, tag, "amd64", large_mib if tag == "big" else 0)
@@ -373,6 +437,31 @@ def prove(runner: Runner, registries: list[Registry], large_mib: int):
     check_without_attestations(source, three, tags[1:])
     check_whole(three, "v1", folder)
     check_once(runner, state, registries)
+    check_refusing(runner, registries, tags[1:])
+
+
+def check_refusing(runner: Runner, registries: list[Registry], tags: list[str]):
+    """Where attestations are refused it is said what to do, and done where that is allowed, without trying again."""
+    source, four = registries[0], registries[-1]
+    door = Refusing(four)
+    try:
+        state = declare(runner.folder, source, door, tags)
+        process = runner.start(state, "--once", stdout=subprocess.PIPE, text=True)
+        said, _ = process.communicate()
+        assert process.returncode == 1 and "attestations: auto" in said, said
+        assert four.raw(MIRROR, tags[0]) is None, "a tag came before what it needs"
+        state = state / "all.yaml"
+        state.write_text(state.read_text().replace("maxPathDepth: 2", "maxPathDepth: 2, attestations: auto"))
+        door.refused = 0
+        runner.run(state.parent, "--once", "--wait", "10m")
+        check_without_attestations(source, four, tags)
+        # The attestations of one tag are sent side by side; those of the other are not tried.
+        refused = door.refused
+        assert 0 < refused <= 2, f"it was tried {refused} times"
+        check_once(runner, state.parent, registries)
+        assert door.refused == refused, "it was tried again"
+    finally:
+        door.stop()
 
 
 if __name__ == "__main__":

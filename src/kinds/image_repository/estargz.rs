@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
 use crate::ids::Digest;
 use crate::plan::Why;
 use crate::providers::registry::content::Descriptor;
@@ -27,9 +27,9 @@ const FOOTER: usize = 51;
 /// The only file in the table of contents.
 const TOC_NAME: &[u8] = b"stargz.index.json";
 /// How long a table of contents may be, as it is stored. One file takes about 100 bytes of it.
-const TOC_BYTES_MAX: u64 = 32 << 20;
+const TOC_BYTES_MAX: u64 = 16 << 20;
 /// How long it may be once it is decompressed; one that is longer is not read to its end.
-const TOC_JSON_BYTES_MAX: u64 = 256 << 20;
+const TOC_JSON_BYTES_MAX: u64 = 64 << 20;
 /// How long a block of a tar archive is.
 const BLOCK: usize = 512;
 
@@ -95,13 +95,22 @@ async fn verify(
     };
     let length = end - first;
     if length > TOC_BYTES_MAX {
-        let message = format!(
-            "its table of contents has {length} bytes, the most that is read is {TOC_BYTES_MAX}"
-        );
-        return Ok(Some(Why::new("TocTooLarge", message)));
+        return Err(too_large(TOC_BYTES_MAX));
     }
     let stored = registries.blob_part(home, layer, (first, length)).await?;
-    Ok(contents(&stored, toc).err())
+    match unpacked(&stored) {
+        Ok(archive) if archive.len() as u64 > TOC_JSON_BYTES_MAX => {
+            Err(too_large(TOC_JSON_BYTES_MAX))
+        }
+        Ok(archive) => Ok(contents(&archive, toc).err()),
+        Err(why) => Ok(Some(why)),
+    }
+}
+
+/// What is not read to its end tells nothing.
+fn too_large(most: u64) -> Fault {
+    let message = format!("its table of contents has more than {most} bytes, which are not read");
+    Fault::new(Class::Invalid, "verify a layer", &message)
 }
 
 /// Where the table of contents begins, by the footer: an empty gzip member that says so in its header.
@@ -148,22 +157,26 @@ struct Entry {
     chunk_digest: String,
 }
 
-/// Refuses a table of contents that is not the one that is named, or by which content could not be verified.
-fn contents(stored: &[u8], toc: &Digest) -> Result<(), Why> {
-    let mismatch = |message: String| Why::new("TocMismatch", message);
+/// Decompresses a table of contents, to one byte more than is read of it.
+fn unpacked(stored: &[u8]) -> Result<Vec<u8>, Why> {
     let mut archive = Vec::new();
     let mut member = GzDecoder::new(stored).take(TOC_JSON_BYTES_MAX + 1);
-    let read = member.read_to_end(&mut archive);
-    read.map_err(|it| {
+    let cannot = |it| {
         mismatch(format!(
             "its table of contents cannot be decompressed: {it}"
         ))
-    })?;
-    if archive.len() as u64 > TOC_JSON_BYTES_MAX {
-        let message = format!("its table of contents has more than {TOC_JSON_BYTES_MAX} bytes");
-        return Err(Why::new("TocTooLarge", message));
-    }
-    let json = only_file(&archive).map_err(|it| mismatch(it.to_owned()))?;
+    };
+    member.read_to_end(&mut archive).map_err(cannot)?;
+    Ok(archive)
+}
+
+fn mismatch(message: String) -> Why {
+    Why::new("TocMismatch", message)
+}
+
+/// Refuses a table of contents that is not the one that is named, or by which content could not be verified.
+fn contents(archive: &[u8], toc: &Digest) -> Result<(), Why> {
+    let json = only_file(archive).map_err(|it| mismatch(it.to_owned()))?;
     let found = Digest::of(json);
     if found != *toc {
         let message = format!("its table of contents is {found}, and {toc} is noted");
@@ -262,7 +275,8 @@ mod tests {
     }
 
     fn refused(stored: &[u8], toc: &str) -> String {
-        let refusal = contents(stored, &Digest::of(toc.as_bytes()));
+        let toc = Digest::of(toc.as_bytes());
+        let refusal = unpacked(stored).and_then(|it| contents(&it, &toc));
         refusal.map_or_else(
             |it| format!("{}: {}", it.reason, it.message),
             |()| "fine".to_owned(),

@@ -1,6 +1,8 @@
 //! `Registry`: where repositories of container images are, and who we are there.
 
 mod op;
+mod plan;
+mod seen;
 mod spec;
 
 use std::collections::BTreeSet;
@@ -8,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::kind::{Context, Kind, Need, Outputs};
-use crate::plan::{Because, Health, Plan};
+use crate::plan::{Because, Plan};
 use crate::resource::{Problem, Resource};
 
 pub use spec::{Attestations, Deletion, Spec};
@@ -20,7 +22,7 @@ pub struct Registry;
 impl Kind for Registry {
     const NAME: &'static str = "Registry";
     type Spec = Spec;
-    type Seen = ();
+    type Seen = seen::Seen;
     type Op = op::Op;
 
     fn validate(spec: &Spec) -> Vec<Problem> {
@@ -31,24 +33,23 @@ impl Kind for Registry {
         Vec::new()
     }
 
-    /// Asks nothing: each repository finds out whether its registry can be reached.
-    async fn observe(_: &Resource<Spec>, _: &Context<'_>) -> Result<(), Fault> {
-        Ok(())
+    async fn observe(_: &Resource<Spec>, _: &Context<'_>) -> Result<seen::Seen, Fault> {
+        Ok(seen::observe())
     }
 
-    fn outputs(_: &Resource<Spec>, (): &()) -> Outputs {
+    fn outputs(_: &Resource<Spec>, _: &seen::Seen) -> Outputs {
         Outputs::new()
     }
 
-    fn claims(_: &Resource<Spec>, (): &()) -> BTreeSet<String> {
+    fn claims(_: &Resource<Spec>, _: &seen::Seen) -> BTreeSet<String> {
         BTreeSet::new()
     }
 
-    fn plan(_: &Resource<Spec>, (): &(), _: Timestamp) -> Plan<op::Op> {
-        Plan::idle(Health::Ready)
+    fn plan(_: &Resource<Spec>, _: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
+        plan::plan()
     }
 
-    fn why(_: &Resource<Spec>, (): &(), _: &str, _: Timestamp) -> Option<Because> {
+    fn why(_: &Resource<Spec>, _: &seen::Seen, _: &str, _: Timestamp) -> Option<Because> {
         None
     }
 }

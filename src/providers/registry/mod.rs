@@ -29,10 +29,6 @@ use self::shelf::Shelf;
 mod auth;
 mod blobs;
 pub mod content;
-mod refusals;
-mod shown;
-
-pub use refusals::{Refusals, refuses_attestations};
 mod copy;
 mod credentials;
 pub mod fault;
@@ -40,12 +36,15 @@ mod manifests;
 mod names;
 mod places;
 mod referrers;
+mod refusals;
 mod shelf;
+mod shown;
 mod tags;
 mod transport;
 
 pub use self::names::{is_repository, is_tag};
 pub use self::places::REGISTRIES;
+pub use self::refusals::Refusals;
 
 /// How many blobs are brought from one place to another at once.
 const COPIES_AT_ONCE: usize = 4;
@@ -58,8 +57,6 @@ pub struct Registries {
     places: Places,
     http: Arc<Http>,
     patience: Arc<Patience>,
-    /// Those that take no attestations.
-    pub refusals: Refusals,
     /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
     pub verdicts: Cache<(Digest, Digest), Option<Why>>,
     limiter: Limiter,
@@ -74,6 +71,8 @@ pub struct Registries {
     /// Those that were found to have no listing of referrers.
     unlisted: Mutex<BTreeSet<Site>>,
     shelf: Shelf,
+    /// Those that take no attestations, as far as that was seen.
+    pub refusals: Refusals,
 }
 
 /// A registry, and who we are there.
@@ -151,7 +150,6 @@ impl Registries {
             limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
-            refusals: Refusals::default(),
             verdicts: Cache::default(),
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             copies: Semaphore::new(COPIES_AT_ONCE),
@@ -162,10 +160,11 @@ impl Registries {
             tags: Cache::default(),
             unlisted: Mutex::default(),
             shelf: Shelf::default(),
+            refusals: Refusals::default(),
         })
     }
 
-    /// Keeps manifests and small blobs in this folder too, which is made where it is missing. What cannot be kept is read
+    /// Keeps manifests and small blobs in this folder too, which is made when there is one. What cannot be kept is read
     /// again next time.
     pub fn keep_in(&self, folder: &Path) {
         self.shelf.keep_in(folder);

@@ -4,16 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::Site;
-use crate::fault::Fault;
-
-/// What a registry of Alibaba Cloud says to `BuildKit`'s attestations since 2026-08 (threads koordinator 3194, `MiBeeNvr`
-/// 397, zrlog 252), and to whatever else names the empty configuration.
-const REFUSED: &str = "unknown manifest class";
-
-/// Whether a registry refused a manifest for being an attestation.
-pub fn refuses_attestations(fault: &Fault) -> bool {
-    fault.message.contains(REFUSED)
-}
 
 /// The hosts that refused one since the process began.
 #[derive(Debug, Default)]

@@ -63,7 +63,8 @@ pub(super) fn join(parts: &[Part], consistency: Consistency) -> Result<Merged, R
 /// Two builds of different commits side by side are no version of anything.
 fn same_revision(parts: &[Part]) -> Result<(), Refusal> {
     let silent = parts.iter().find(|it| it.revision.is_none());
-    if let Some(part) = silent {
+    // One source alone is of its own commit, whichever that is.
+    if let (Some(part), 2..) = (silent, parts.len()) {
         let message = format!(
             "{} does not say which commit it was built from: label it with org.opencontainers.image.revision, or write consistency: Any",
             part.source.tag

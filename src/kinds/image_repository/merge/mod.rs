@@ -8,6 +8,8 @@ mod part;
 mod plan;
 mod seen;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod vectors;
 mod why;
 

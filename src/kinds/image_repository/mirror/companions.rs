@@ -24,6 +24,14 @@ pub(super) struct Companion {
 }
 
 impl Companion {
+    /// One that names the other as its subject.
+    pub(super) fn referring(digest: &Digest) -> Self {
+        Self {
+            digest: digest.clone(),
+            tag: None,
+        }
+    }
+
     /// What it is asked for and written by.
     pub(super) fn reference(&self) -> &str {
         self.tag.as_deref().unwrap_or(self.digest.as_str())
@@ -120,6 +128,5 @@ async fn referring(
         .collect();
     let looks = stream::iter(looks).buffered(SIDE_BY_SIDE_MAX);
     let found: Vec<Vec<Digest>> = looks.try_collect().await?;
-    let companion = |digest| Companion { digest, tag: None };
-    Ok(found.into_iter().flatten().map(companion).collect())
+    Ok(found.iter().flatten().map(Companion::referring).collect())
 }

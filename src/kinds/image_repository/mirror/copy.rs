@@ -10,9 +10,9 @@ use crate::fault::Fault;
 use crate::ids::Digest;
 use crate::kinds::registry::Attestations;
 use crate::providers::registry::content::Descriptor;
-use crate::providers::registry::{Blob, Location, Registries, refuses_attestations};
+use crate::providers::registry::fault::refuses_artifacts;
+use crate::providers::registry::{Blob, Location, Registries};
 
-use super::advice::advised;
 use super::companions::{Companion, Said, find, note_of};
 use super::op::Op;
 use super::read::read;
@@ -44,14 +44,13 @@ pub(super) async fn copy(registries: &Registries, op: &Op) -> Result<(), Fault> 
         Attestations::Drop => without().await,
         Attestations::Auto if registries.refusals.has(&op.to.site) => without().await,
         Attestations::Auto => match everything.await {
-            Err(fault) if refuses_attestations(&fault) => {
+            Err(fault) if refuses_artifacts(&fault) => {
                 registries.refusals.note(&op.to.site);
                 without().await
             }
             other => other,
         },
-    };
-    let sent = sent.map_err(|it| advised(it, &op.to.site))?;
+    }?;
     info!(tag = op.object, bytes = sent, "mirrored");
     Ok(())
 }
@@ -136,7 +135,9 @@ impl Way<'_> {
     /// Sends what is said about a tree, and what is said about that.
     async fn companions(&self, tree: &Tree, said: Said) -> Result<u64, Fault> {
         let mut sent = 0;
-        let mut known = BTreeSet::new();
+        // An attestation names its image as its subject, and is in the tree already.
+        let in_tree = tree.digests().map(Companion::referring);
+        let mut known: BTreeSet<Companion> = in_tree.collect();
         let mut referrers: BTreeMap<Digest, Vec<Descriptor>> = BTreeMap::new();
         let mut about: BTreeSet<Digest> = tree.digests().cloned().collect();
         for round in 0..ROUNDS_MAX {

@@ -1,6 +1,5 @@
 //! The same required tags in another registry or namespace.
 
-mod advice;
 mod companions;
 mod copy;
 mod names;

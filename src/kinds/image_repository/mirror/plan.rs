@@ -8,7 +8,6 @@ use crate::kinds::registry::Attestations;
 use crate::plan::{Cause, Health, Plan, Step, UnknownObject, Why, pages};
 use crate::providers::registry::Location;
 
-use super::advice::advice;
 use super::companions::NAMED_AFTER;
 use super::names::{contested, written};
 use super::op::Op;
@@ -128,8 +127,8 @@ fn deny<T>(mirror: &Seen, plan: &mut Plan<T>) {
     if denied.len() > 1 {
         message = format!("{message} (and {} more tags)", denied.len() - 1);
     }
-    if let Some(advice) = advice(fault, &mirror.at.site) {
-        message = format!("{message}; {advice}");
+    if let Some(hint) = &fault.hint {
+        message = format!("{message}; {hint}");
     }
     plan.unknown.push(UnknownObject {
         object: at,

@@ -61,7 +61,7 @@ pub enum Serves {
 
 /// Looks at the required tags of every mirror, one call each where nothing has changed. Tags are never listed there: the
 /// registry of Alibaba Cloud wants another login for that (image-syncer, "FAQs").
-pub async fn observe(
+pub(in super::super) async fn observe(
     (spec, source): (&Spec, &Location),
     context: &Context<'_>,
     wanted: &BTreeMap<String, Wanted>,

@@ -313,10 +313,8 @@ fn one_tag_without_attestations_shows_that_the_others_need_not_be_tried_with_the
 fn a_mirror_that_is_denied_or_unknown_holds_up_no_other() {
     let throttled = || fault(Class::Throttled { wait: None }, "too many requests");
     let denied = || {
-        fault(
-            Class::Denied,
-            "denied: requested access to the resource is denied",
-        )
+        let words = "denied: requested access to the resource is denied";
+        Fact::Unknown(Fault::new(Class::Denied, "look", words).hint("is there such a namespace?"))
     };
     let plan = planned(&[
         mirror(
@@ -336,7 +334,7 @@ fn a_mirror_that_is_denied_or_unknown_holds_up_no_other() {
             format!("+ cr.example/acme/app:v2 {:.19} from ghcr.io/acme/app", digest("v2")),
             "? registry.cn-hangzhou.aliyuncs.com/acme/app denied: requested access to the resource is denied".to_owned(),
             "? cr.example/acme/app:v1 too many requests".to_owned(),
-            "MirrorDenied: registry.cn-hangzhou.aliyuncs.com/acme/app:v1 cannot be looked at: denied: requested access to the resource is denied (and 1 more tags); Alibaba Cloud answers this where the namespace is absent, or is another's, or makes no repository by itself (auto-create is off), or the login may not use it".to_owned(),
+            "MirrorDenied: registry.cn-hangzhou.aliyuncs.com/acme/app:v1 cannot be looked at: denied: requested access to the resource is denied (and 1 more tags); is there such a namespace?".to_owned(),
         ]
     );
 }

@@ -11,7 +11,7 @@ use super::super::spec::Spec;
 
 /// What a required tag serves, or will.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(in super::super) struct Wanted {
     /// By its digest.
     pub digest: Digest,
     /// What is merged and not written yet; none: the source serves it.
