@@ -33,7 +33,7 @@ pub(super) fn apply(global: &Global, saved: &Saved, output: Output) -> Result<u8
             let message = "cannot apply the plan: it is of another account\n  hint: use the credentials that it was made with, or plan again";
             return Err(Failure::new(77, message));
         }
-        let status = hold_status(global, cloud.clock.as_ref()).await?;
+        let status = hold_status(global, cloud).await?;
         let mut state = State::kept_in(&status.folder)?;
         let (run, stop) = job.run(cloud);
         let resources: BTreeSet<_> = plan.resources.iter().cloned().collect();

@@ -29,7 +29,7 @@ pub(super) fn daemon(global: &Global, options: &Daemon, output: Output) -> Resul
     // What is wrong at the start is told as by every other command.
     let job = Job::of(global, output)?;
     with_cloud(global, async |cloud| {
-        let status = hold_status(global, cloud.clock.as_ref()).await?;
+        let status = hold_status(global, cloud).await?;
         let mut state = State::kept_in(&status.folder)?;
         let board = Board {
             metrics: Arc::new(Mutex::new(Metrics::new())),

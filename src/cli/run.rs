@@ -16,7 +16,7 @@ pub(super) fn run(global: &Global, wait: Option<Duration>, output: Output) -> Re
     let job = Job::of(global, output)?;
     let extent = wait.map_or(Extent::Once, Extent::Wait);
     with_cloud(global, async |cloud| {
-        let status = hold_status(global, cloud.clock.as_ref()).await?;
+        let status = hold_status(global, cloud).await?;
         let mut state = State::kept_in(&status.folder)?;
         let (run, stop) = job.run(cloud);
         let mut on_pass = |report: &Report, pass: u32| match wait {

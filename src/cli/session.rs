@@ -162,6 +162,9 @@ pub(super) fn flags(global: &Global) -> Flags {
     }
 }
 
+/// Where manifests are kept in the status directory: reading one again costs a download that ghcr.io counts.
+const MANIFESTS: &str = "manifests";
+
 /// A status directory for one run; one that is temporary goes with it.
 #[derive(Debug)]
 pub(super) struct StatusFolder {
@@ -170,10 +173,7 @@ pub(super) struct StatusFolder {
 }
 
 /// Where the status is kept: a demo leaves and reads nothing, unless it is told where.
-pub(super) async fn hold_status(
-    global: &Global,
-    clock: &dyn Clock,
-) -> Result<StatusFolder, Failure> {
+pub(super) async fn hold_status(global: &Global, cloud: &Cloud) -> Result<StatusFolder, Failure> {
     let temporary = match (&global.simulate, &global.status_dir) {
         (Some(_), None) => Some(tempfile::tempdir()?),
         (Some(_), Some(_)) | (None, _) => None,
@@ -182,10 +182,12 @@ pub(super) async fn hold_status(
         Some(folder) => folder.path().join("status"),
         None => settings::status_folder(global),
     };
+    let clock = cloud.clock.as_ref();
     let folder = hold(clock, &path).await.map_err(|refusal| match refusal {
         Refusal::Unusable(message) => Failure::unfit(&message),
         Refusal::Held(message) => Failure::new(75, &message),
     })?;
+    cloud.clients.registries.keep_in(&path.join(MANIFESTS));
     Ok(StatusFolder {
         folder,
         _temporary: temporary,

@@ -11,6 +11,7 @@ use crate::providers::Settings;
 use crate::providers::aliyun::credentials::explain;
 use crate::providers::aliyun::{Endpoint, Endpoints, Place};
 use crate::providers::reach::{ALLOWED_HOSTS, Reach};
+use crate::providers::registry::REGISTRIES;
 
 use super::arguments::Global;
 use super::settings;
@@ -47,6 +48,7 @@ pub(super) fn sources(global: &Global, inventory: &Inventory) -> Vec<Source> {
     sources.extend(endpoints(&settings, inventory));
     sources.extend(credentials(&settings));
     sources.extend(TOKENS.map(|(name, purpose)| token(&settings, name, purpose)));
+    sources.extend(registries(&settings));
     sources.push(allowed_hosts(&settings));
     sources.extend(proxies(&settings));
     sources
@@ -151,6 +153,11 @@ fn token(settings: &Settings, name: &str, purpose: &str) -> Source {
     };
     let value = format!("{is_set}; for {purpose}, which no kind asks for yet");
     Source::new(name, &value, "")
+}
+
+fn registries(settings: &Settings) -> Option<Source> {
+    let places = settings.get(REGISTRIES)?;
+    Some(Source::new("registries", places, REGISTRIES))
 }
 
 fn allowed_hosts(settings: &Settings) -> Source {

@@ -8,12 +8,13 @@ use crate::fault::{Class, Fault};
 /// Lists the hosts for pull requests, with commas between them.
 pub const ALLOWED_HOSTS: &str = "RECONCILE_ALLOWED_HOSTS";
 
-/// What is allowed when nothing is listed: the cloud, GitHub with the host that its workflows ask for tokens, and the
-/// address at which only the cloud itself can answer.
-const USUAL: [&str; 5] = [
+/// What is allowed when nothing is listed: the cloud, GitHub with the hosts that its registry leads to for blobs and that its
+/// workflows ask for tokens, and the address at which only the cloud itself can answer.
+const USUAL: [&str; 6] = [
     "aliyuncs.com",
     "github.com",
     "ghcr.io",
+    "pkg-containers.githubusercontent.com",
     "actions.githubusercontent.com",
     "100.100.100.200",
 ];

@@ -192,7 +192,7 @@ fn check_says_what_the_credentials_lack_and_which_hosts_a_pull_request_reaches()
         "the token in /nowhere/token",
         "credentials lack   cannot read a token of an identity provider (/nowhere/token): No such file",
         "names the host ecs.evil.example, which may not be sent anything secret",
-        "allowed hosts      aliyuncs.com,github.com,ghcr.io,actions.githubusercontent.com,100.100.100.200   [the default for pull requests]",
+        "allowed hosts      aliyuncs.com,github.com,ghcr.io,pkg-containers.githubusercontent.com,actions.githubusercontent.com,100.100.100.200   [the default for pull requests]",
     ] {
         assert!(said.contains(words), "no {words} in\n{said}");
     }

@@ -20,6 +20,7 @@ mod codes;
 mod listing;
 mod memory;
 mod refusal;
+mod registry;
 mod sending;
 mod signature;
 mod templates;

@@ -164,7 +164,7 @@ impl Registries {
         })
     }
 
-    /// Keeps manifests and small blobs in this folder too, which is made where it is missing. What cannot be kept is read
+    /// Keeps manifests and small blobs in this folder too, which is made when there is one. What cannot be kept is read
     /// again next time.
     pub fn keep_in(&self, folder: &Path) {
         self.shelf.keep_in(folder);

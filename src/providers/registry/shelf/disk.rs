@@ -23,9 +23,12 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// None: the folder cannot be used, which is said.
+    /// The folder is made when there is something to keep. None: it cannot be used, which is said.
     pub(super) fn open(folder: &Path) -> Option<Self> {
-        let opened = fs::create_dir_all(folder).and_then(|()| files(folder));
+        let opened = match files(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            opened => opened,
+        };
         match opened {
             Ok(files) => Some(Self {
                 folder: folder.to_owned(),
@@ -80,6 +83,7 @@ impl Disk {
 
     fn write_new(&self, path: &Path, manifest: &Manifest) -> io::Result<u64> {
         let content = [manifest.media_type.as_bytes(), b"\n", &manifest.bytes].concat();
+        fs::create_dir_all(&self.folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         io::Write::write_all(&mut file, &content)?;
         file.persist(path).map_err(|it| it.error)?;
@@ -175,6 +179,6 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_used_is_none() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        assert!(Disk::open(&file.path().join("x")).is_none());
+        assert!(Disk::open(file.path()).is_none());
     }
 }
