@@ -1,10 +1,10 @@
 //! The outside of a command: the real cloud, or the simulated one in the same runtime with time that jumps.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -12,13 +12,16 @@ use crate::clock::{Clock, SystemClock, VirtualClock};
 use crate::providers::{Clients, Settings, connect};
 use crate::resource::yaml_value;
 use crate::sim::scenario::Scenario;
-use crate::sim::server::{Service, serve};
+use crate::sim::server::{Ports, Service, serve};
 use crate::sim::time::WorldClock;
 use crate::sim::{World, environment};
 
 use super::arguments::Global;
 use super::output::Failure;
 use super::settings;
+
+/// A free port on loopback.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// What a command reaches.
 #[derive(Debug)]
@@ -51,11 +54,11 @@ fn simulated<T>(
 ) -> Result<T, Failure> {
     runtime(true)?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock::starting_at(scenario.start));
-        let listener = TcpListener::bind("127.0.0.1:0")
+        let mut world = World::from_scenario(scenario);
+        let ports = Ports::open(ANY_PORT, &mut world)
             .await
             .map_err(|it| no_loopback(&it))?;
-        let address = listener.local_addr().map_err(|it| no_loopback(&it))?;
-        let world = World::from_scenario(scenario);
+        let address = ports.base().map_err(|it| no_loopback(&it))?;
         let environment = environment(&format!("http://{address}"), &world);
         let cloud = cloud(
             &Settings::new(environment),
@@ -77,7 +80,7 @@ fn simulated<T>(
             drop(stop);
             result
         };
-        let (served, result) = tokio::join!(serve(listener, service, until), work);
+        let (served, result) = tokio::join!(serve(ports, service, until), work);
         served.map_err(|it| no_loopback(&it))?;
         result
     })

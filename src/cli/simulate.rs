@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::{Clock, SystemClock};
-use crate::sim::server::{Service, serve};
+use crate::sim::server::{Ports, Service, serve};
 use crate::sim::time::WorldClock;
 use crate::sim::{World, environment};
 
@@ -27,15 +26,17 @@ pub(super) fn simulate(options: &Simulated, _output: Output) -> Result<u8, Failu
     runtime(false)?.block_on(async {
         let refused =
             |error| Failure::unfit(&format!("cannot listen on {}: {error}", options.listen));
-        let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let world = World::from_scenario(&scenario);
+        let mut world = World::from_scenario(&scenario);
+        let ports = Ports::open(options.listen, &mut world)
+            .await
+            .map_err(refused)?;
+        let address = ports.base().map_err(refused)?;
         let base = format!("http://{address}");
         let line = json!({
             "base": base,
             "hostPort": address.to_string(),
             "accountId": scenario.account,
-            "registries": {},
+            "registries": world.registry_addresses(),
             "env": environment(&base, &world),
         });
         let mut terminate = signal(SignalKind::terminate())?;
@@ -57,7 +58,7 @@ pub(super) fn simulate(options: &Simulated, _output: Output) -> Result<u8, Failu
             gate: None,
         };
         output::print(&format!("{line}\n"));
-        serve(listener, service, until).await.map_err(refused)?;
+        serve(ports, service, until).await.map_err(refused)?;
         Ok(0)
     })
 }

@@ -47,11 +47,14 @@ fn carry_out(world: &mut World, request: &Request, now: Timestamp) -> Result<Val
         ("POST", "objects") => {
             let objects: Objects = read(request)?;
             world.scenario.check(&objects)?;
+            world.check(&objects)?;
             world.meddle(&objects, now);
             Ok(json!({}))
         }
         ("POST", "reset") => {
+            let addresses = world.registries.addresses.clone();
             *world = World::from_scenario(&world.scenario);
+            world.answer_at(addresses);
             Ok(json!({}))
         }
         (method, _) => Err(format!("there is no {method} {}", request.path)),
@@ -64,7 +67,7 @@ fn state(world: &World, now: Timestamp) -> Value {
         .regions()
         .map(|(id, region)| (id.to_string(), aliyun::state(region)))
         .collect();
-    json!({"now": now, "regions": regions, "runners": [], "jobs": [], "registries": {}})
+    json!({"now": now, "regions": regions, "runners": [], "jobs": [], "registries": world.registries.state()})
 }
 
 fn calls(world: &World, request: &Request) -> Result<Value, String> {

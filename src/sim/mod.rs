@@ -2,6 +2,8 @@
 //!
 //! - `aliyun`: Alibaba Cloud ECS and STS.
 //! - `identity`: where keys can be had beside STS.
+//! - `registry`: registries of container images.
+//! - `github`: packages, workflows and their runs.
 //! - `principal`: who may become whom.
 //! - `object`: what exists there.
 //! - `shelf`: objects together with all that they ever were, for listings that lag.
@@ -16,10 +18,12 @@
 
 mod admin;
 pub mod aliyun;
+pub mod github;
 pub mod history;
 pub mod identity;
 pub mod object;
 pub mod principal;
+pub mod registry;
 pub mod scenario;
 pub mod server;
 mod shelf;
@@ -33,9 +37,11 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::sim::aliyun::Cloud;
+use crate::sim::github::GitHub;
 use crate::sim::history::{Call, Event};
 use crate::sim::identity::Guest;
 use crate::sim::object::{Image, Instance, Snapshot};
+use crate::sim::registry::Registries;
 use crate::sim::scenario::{Objects, Scenario};
 use crate::sim::trouble::{Trouble, TroubleKind, Troubles};
 
@@ -121,12 +127,23 @@ pub struct CallName {
     pub object: Option<String>,
 }
 
+/// The services by the way in.
+enum Door {
+    Identity,
+    /// The registry of this host.
+    Registry(String),
+    GitHub,
+    Aliyun,
+}
+
 /// Everything that exists, as one value.
 #[derive(Debug)]
 pub struct World {
     scenario: Scenario,
     cloud: Cloud,
     guest: Guest,
+    registries: Registries,
+    github: GitHub,
     troubles: Troubles,
     calls: Vec<Call>,
     announced: u64,
@@ -138,6 +155,8 @@ impl World {
         Self {
             cloud: Cloud::new(scenario),
             guest: Guest::default(),
+            registries: Registries::new(scenario),
+            github: GitHub::new(scenario),
             troubles: Troubles::new(scenario.troubles.clone()),
             calls: Vec::new(),
             announced: 0,
@@ -157,8 +176,12 @@ impl World {
     /// Gives a call its number and name; nothing happens yet.
     pub fn announce(&mut self, request: &Request) -> CallName {
         self.announced += 1;
-        let named = identity::name_of(request);
-        let (service, action, object) = named.unwrap_or_else(|| aliyun::name_of(request));
+        let (service, action, object) = match self.door(request) {
+            Door::Identity => identity::name_of(request).unwrap_or_default(),
+            Door::Registry(host) => registry::name_of(&host, request),
+            Door::GitHub => github::name_of(request),
+            Door::Aliyun => aliyun::name_of(request),
+        };
         CallName {
             n: self.announced,
             service,
@@ -169,16 +192,12 @@ impl World {
 
     /// Carries out an announced call and answers it.
     pub fn perform(&mut self, name: &CallName, request: &Request, moment: Moment) -> Answer {
-        self.cloud.settle(moment.now);
+        self.settle(moment.now);
         let answer = match self.troubles.strike(name) {
             None => self.answer(request, name, moment, None),
             Some(trouble) if trouble.fault == TroubleKind::DropBefore => trouble::cut(),
             Some(trouble) if trouble.fault == TroubleKind::Status => {
-                if identity::name_of(request).is_some() {
-                    identity::fail(&trouble)
-                } else {
-                    self.cloud.fail(request, name, &trouble)
-                }
+                self.fail(request, name, &trouble)
             }
             Some(trouble) => trouble.spoil(self.answer(request, name, moment, Some(&trouble))),
         };
@@ -193,15 +212,67 @@ impl World {
         moment: Moment,
         trouble: Option<&Trouble>,
     ) -> Answer {
-        if identity::name_of(request).is_some() {
-            return identity::answer(&mut self.cloud, &mut self.guest, request, moment.now);
+        match self.door(request) {
+            Door::Identity => {
+                identity::answer(&mut self.cloud, &mut self.guest, request, moment.now)
+            }
+            Door::Registry(host) => self.registries.answer(&host, request, moment.now, trouble),
+            Door::GitHub => {
+                self.github
+                    .answer(&mut self.registries, request, (moment.now, trouble))
+            }
+            Door::Aliyun => self.cloud.answer(request, name, moment, trouble),
         }
-        self.cloud.answer(request, name, moment, trouble)
+    }
+
+    /// Answers with the failure that a trouble asks for.
+    fn fail(&mut self, request: &Request, name: &CallName, trouble: &Trouble) -> Answer {
+        match self.door(request) {
+            Door::Identity => identity::fail(trouble),
+            Door::Registry(host) => self.registries.fail(&host, request, trouble),
+            Door::GitHub => self.github.fail(request, trouble),
+            Door::Aliyun => self.cloud.fail(request, name, trouble),
+        }
+    }
+
+    fn door(&self, request: &Request) -> Door {
+        if let Some(host) = self.registries.host_of(request) {
+            Door::Registry(host)
+        } else if identity::name_of(request).is_some() {
+            Door::Identity
+        } else if github::is_meant(request) {
+            Door::GitHub
+        } else {
+            Door::Aliyun
+        }
+    }
+
+    /// Lets time do what it has done by now.
+    fn settle(&mut self, now: Timestamp) {
+        self.cloud.settle(now);
+        self.github.settle(&mut self.registries, now);
+    }
+
+    /// Says the first thing that is wrong with objects that are to be put into this world.
+    pub(crate) fn check(&self, objects: &Objects) -> Result<(), String> {
+        let hosts = &self.registries.hosts;
+        if let Some(host) = objects
+            .registries
+            .keys()
+            .find(|it| !hosts.contains_key(*it))
+        {
+            return Err(format!(
+                "{host} is not among the registries that the world began with"
+            ));
+        }
+        registry::check(&objects.registries, |host, repository, it| {
+            self.registries.is_known((host, repository), it)
+        })
     }
 
     /// Carries out one request of the admin interface.
     pub(crate) fn administer(&mut self, request: &Request, now: Timestamp) -> Answer {
-        self.cloud.settle(now);
+        self.settle(now);
         admin::answer(self, request, now).dated(now)
     }
 
@@ -231,8 +302,10 @@ impl World {
 
     /// Puts objects into the world, as somebody does who is no client here; one that is there becomes what it says.
     pub fn meddle(&mut self, objects: &Objects, now: Timestamp) {
-        self.cloud.settle(now);
+        self.settle(now);
         self.cloud.meddle(objects, now);
+        self.registries.meddle(&objects.registries, now);
+        self.github.meddle(&objects.workflows, now);
     }
 
     /// Takes an object out of the world, as somebody does who is no client here.
@@ -263,15 +336,24 @@ impl World {
         {
             self.calls.drain(..kept.max(1));
         }
+        let (write, code) = match self.door(request) {
+            Door::Identity => (false, aliyun::code_of(answer)),
+            Door::Registry(_) => (registry::is_write(name), registry::code_of(answer)),
+            Door::GitHub => (request.method != "GET", github::code_of(answer)),
+            Door::Aliyun => (
+                aliyun::is_write(request, &name.action),
+                aliyun::code_of(answer),
+            ),
+        };
         self.calls.push(Call {
             n: name.n,
             at,
             service: name.service,
             action: name.action.clone(),
             object: name.object.clone(),
-            write: identity::name_of(request).is_none() && aliyun::is_write(request, &name.action),
+            write,
             status: if is_cut { 0 } else { answer.status },
-            code: aliyun::code_of(answer),
+            code,
         });
     }
 }
@@ -300,6 +382,30 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
     let mut by_token = scenario.roles.iter().filter(|_| scenario.job.is_some());
     let trusting = by_token.find_map(|it| Some((it, it.tokens.as_ref()?)));
     let start = format!("acs:ram::{}", scenario.account);
+    let registries = world.registry_addresses();
+    if !registries.is_empty() {
+        let registries = registries.iter();
+        let registries = registries.map(|(host, address)| format!("{host}=http://{address}"));
+        let registries: Vec<String> = registries.collect();
+        put("RECONCILE_REGISTRIES", &registries.join(","));
+    }
+    for (host, registry) in &scenario.objects.registries {
+        if let Some(user) = registry.users.first() {
+            let host = host.to_ascii_uppercase().replace(['.', '-', ':'], "_");
+            put(&format!("RECONCILE_USER_{host}"), &user.name);
+            put(&format!("RECONCILE_PASSWORD_{host}"), &user.password);
+        }
+    }
+    let token = |scope: &str| scenario.github.tokens.iter().find(|it| it.may(scope));
+    if !scenario.github.tokens.is_empty() {
+        put("GITHUB_API_URL", &format!("{base}/github"));
+    }
+    if let Some(token) = token("repo") {
+        put("GITHUB_TOKEN", &token.token);
+    }
+    if let Some(token) = token("read:packages") {
+        put("GHCR_TOKEN", &token.token);
+    }
     match (scenario.keys.first(), trusting) {
         (Some(key), _) => {
             put("ALIBABA_CLOUD_ACCESS_KEY_ID", &key.id);

@@ -1,14 +1,16 @@
 //! What a world begins with: what exists, what fails, how long things take, the seed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
+use crate::sim::github::written::{GitHub, Workflow};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::principal::{IdentityProvider, Job, Metadata, Role};
+use crate::sim::registry::{self, written::Registry};
 use crate::sim::trouble::Trouble;
 
 /// A scenario; everything that is left out is as in the smallest world: one region, one key, no objects, no faults.
@@ -37,6 +39,8 @@ pub struct Scenario {
     pub credentials_uri: Option<String>,
     /// The regions that exist.
     pub regions: Vec<RegionId>,
+    /// Who may ask GitHub, and how much.
+    pub github: GitHub,
     /// How the services behave where the documentation leaves it open.
     pub settings: Settings,
     /// How long things take.
@@ -145,6 +149,8 @@ pub struct Times {
     pub listing_lag: u64,
     /// How much later still a change of tags shows in tag filters and `ListTagResources`.
     pub tag_filter_lag: u64,
+    /// Until a change shows in registries and in listings of packages.
+    pub registry_lag: u64,
 }
 
 /// What exists.
@@ -155,6 +161,10 @@ pub struct Objects {
     pub instances: Vec<Instance>,
     pub snapshots: Vec<Snapshot>,
     pub launch_templates: Vec<LaunchTemplate>,
+    /// By host; those that the world begins with are all that there are.
+    pub registries: BTreeMap<String, Registry>,
+    /// Workflows of repositories on GitHub.
+    pub workflows: Vec<Workflow>,
 }
 
 impl Default for Scenario {
@@ -178,6 +188,7 @@ impl Default for Scenario {
             metadata: Metadata::default(),
             credentials_uri: None,
             regions: vec![RegionId::new("cn-hangzhou")],
+            github: GitHub::default(),
             settings: Settings::default(),
             times: Times::default(),
             troubles: Vec::new(),
@@ -212,6 +223,7 @@ impl Default for Times {
             instance_gone: 20,
             listing_lag: 0,
             tag_filter_lag: 0,
+            registry_lag: 0,
         }
     }
 }
@@ -236,6 +248,7 @@ impl Scenario {
         }
         scenario.check_names()?;
         scenario.check(&scenario.objects)?;
+        registry::check(&scenario.objects.registries, |_, _, _| false)?;
         Ok(scenario)
     }
 

@@ -1,13 +1,17 @@
 //! Puts a world behind a listener: HTTP/1.1 on the runtime that it is called in, without threads or time of its own.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, pending};
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::select_all;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -79,9 +83,53 @@ pub struct Service {
     pub gate: Option<Gate>,
 }
 
+/// Where a world is listened for: one port for most of it, and one for each host that clients know by its name alone.
+#[derive(Debug)]
+pub struct Ports {
+    base: TcpListener,
+    hosts: Vec<(String, TcpListener)>,
+}
+
+impl Ports {
+    /// Listens at `at`, and at a free port of the same address for each host of the world, which is told so.
+    pub async fn open(at: SocketAddr, world: &mut World) -> io::Result<Self> {
+        let base = TcpListener::bind(at).await?;
+        let mut hosts = Vec::new();
+        for host in world.hosts() {
+            hosts.push((host, TcpListener::bind((at.ip(), 0)).await?));
+        }
+        let ports = Self { base, hosts };
+        world.answer_at(ports.addresses()?);
+        Ok(ports)
+    }
+
+    /// Where most of the world is.
+    pub fn base(&self) -> io::Result<SocketAddr> {
+        self.base.local_addr()
+    }
+
+    /// Where each host is, as in `127.0.0.1:5000`.
+    fn addresses(&self) -> io::Result<BTreeMap<String, String>> {
+        let hosts = self.hosts.iter();
+        let address = |(host, listener): &(String, TcpListener)| {
+            Ok((host.clone(), listener.local_addr()?.to_string()))
+        };
+        hosts.map(address).collect()
+    }
+
+    async fn accept(&self) -> io::Result<(TcpStream, Option<String>)> {
+        let base = async { (self.base.accept().await, None) };
+        let hosts = self.hosts.iter();
+        let hosts = hosts.map(|(host, it)| async move { (it.accept().await, Some(host.clone())) });
+        let all = iter::once(base.boxed()).chain(hosts.map(FutureExt::boxed));
+        let ((accepted, host), _, _) = select_all(all).await;
+        Ok((accepted?.0, host))
+    }
+}
+
 /// Serves until `stop` is done; every connection ends then.
 pub async fn serve(
-    listener: TcpListener,
+    ports: Ports,
     service: Service,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -90,22 +138,25 @@ pub async fn serve(
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
-            accepted = listener.accept() => {
-                let (stream, _): (TcpStream, SocketAddr) = accepted?;
-                connections.spawn(converse(stream, service.clone()));
+            accepted = ports.accept() => {
+                let (stream, host) = accepted?;
+                connections.spawn(converse(stream, host, service.clone()));
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-/// Answers what comes over one connection. With a gate it is one request, so that the end of the connection tells
-/// that the answer was sent.
-async fn converse(stream: TcpStream, service: Service) {
+/// Answers what comes over one connection to a host. With a gate it is one request, so that the end of the connection
+/// tells that the answer was sent.
+async fn converse(stream: TcpStream, host: Option<String>, service: Service) {
     let last: Arc<Mutex<Option<CallName>>> = Arc::default();
     let handle = service_fn(|request| {
-        let (service, last) = (service.clone(), last.clone());
-        async move { service.respond(request, &last).await }
+        let (service, last, host) = (service.clone(), last.clone(), host.clone());
+        async move {
+            let request = read(request, host).await?;
+            service.respond(request, &last).await
+        }
     });
     let connection = http1::Builder::new()
         .keep_alive(service.gate.is_none())
@@ -121,10 +172,9 @@ async fn converse(stream: TcpStream, service: Service) {
 impl Service {
     async fn respond(
         &self,
-        request: http::Request<Incoming>,
+        request: Request,
         last: &Mutex<Option<CallName>>,
     ) -> Result<http::Response<Full<Bytes>>, io::Error> {
-        let request = read(request).await?;
         let answer = match admin::advance_of(&request) {
             Some(Ok(seconds)) => self.advance(seconds),
             Some(Err(error)) => admin::refuse(&error),
@@ -181,19 +231,27 @@ impl Service {
     }
 }
 
-async fn read(request: http::Request<Incoming>) -> Result<Request, io::Error> {
+/// Reads a request that came to the port of `host`, whatever name the client has for that.
+async fn read(
+    request: http::Request<Incoming>,
+    host: Option<String>,
+) -> Result<Request, io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in &head.headers {
+        // What comes in several lines is one list (RFC 9110, "Field Order"); skopeo sends `Accept` so.
+        let listed = headers.get(name.as_str());
+        let value = listed.map_or(text(value), |it| format!("{it}, {}", text(value)));
+        headers.insert(name.to_string(), value);
+    }
+    headers.extend(host.map(|it| ("host".to_owned(), it)));
     Ok(Request {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect(),
+        headers,
         body: body.to_vec(),
     })
 }

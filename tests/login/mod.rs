@@ -7,6 +7,7 @@ mod refusals;
 mod renewal;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,11 +19,10 @@ use reconcile::providers::aliyun::Place;
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::sim::identity::token::{Claims, GITHUB, issue};
 use reconcile::sim::scenario::Scenario;
-use reconcile::sim::server::{Service, serve};
+use reconcile::sim::server::{Ports, Service, serve};
 use reconcile::sim::time::WorldClock;
 use reconcile::sim::{Request, World, environment};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 const ROLE: &str = "acs:ram::1000000000000001:role/ci";
 const PROVIDER: &str = "acs:ram::1000000000000001:oidc-provider/github";
@@ -87,9 +87,12 @@ impl Login {
     async fn new(scenario: &Value, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Self {
         let scenario = Scenario::from_value(scenario.clone()).expect("a scenario");
         let clock = Arc::new(VirtualClock::starting_at(scenario.start));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let world = World::from_scenario(&scenario);
+        let mut world = World::from_scenario(&scenario);
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let ports = Ports::open(any_port, &mut world)
+            .await
+            .expect("a free port");
+        let base = format!("http://{}", ports.base().expect("an address"));
         let mut variables = environment(&base, &world);
         change(&mut variables);
         let world = Arc::new(Mutex::new(world));
@@ -98,7 +101,7 @@ impl Login {
             clock: Arc::new(WorldClock::following(Arc::clone(&clock) as Arc<dyn Clock>)),
             gate: None,
         };
-        tokio::spawn(serve(listener, service, std::future::pending()));
+        tokio::spawn(serve(ports, service, std::future::pending()));
         let settings = Settings::new(variables);
         let local: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         Self {

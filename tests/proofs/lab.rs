@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,6 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use reconcile::clock::{Clock, Timestamp, VirtualClock};
@@ -20,7 +20,7 @@ use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
 use reconcile::sim::history::{Event, What};
 use reconcile::sim::scenario::Scenario;
-use reconcile::sim::server::{Gate, GatePoint, Service, Side, Verdict, serve};
+use reconcile::sim::server::{Gate, GatePoint, Ports, Service, Side, Verdict, serve};
 use reconcile::sim::time::WorldClock;
 use reconcile::sim::{World, environment};
 use reconcile::store::folder::{Folder, hold};
@@ -135,11 +135,12 @@ impl Lab {
             let clock = Arc::new(VirtualClock::starting_at(start));
             let local = Timestamp::from_millis(start.millis() + self.ahead_seconds * 1000);
             let local = Arc::new(VirtualClock::starting_at(local));
-            let listener = TcpListener::bind("127.0.0.1:0")
+            let mut world = World::from_scenario(&self.scenario);
+            let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+            let ports = Ports::open(any_port, &mut world)
                 .await
                 .expect("loopback can be listened on");
-            let address = listener.local_addr().expect("a listener has an address");
-            let world = World::from_scenario(&self.scenario);
+            let address = ports.base().expect("a listener has an address");
             let settings = environment(&format!("http://{address}"), &world);
             let world = Arc::new(Mutex::new(world));
             let service = Service {
@@ -159,10 +160,8 @@ impl Lab {
                 drop(stop);
                 result
             };
-            let (served, result) = tokio::join!(
-                serve(listener, service, async { drop(stopped.await) }),
-                work
-            );
+            let (served, result) =
+                tokio::join!(serve(ports, service, async { drop(stopped.await) }), work);
             served.expect("the server ends when it is told to");
             result
         })

@@ -1,6 +1,7 @@
 //! The world behind a listener, with a real HTTP client in the same runtime whose clock is paused.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,10 +9,9 @@ use reconcile::clock::{Clock, Timestamp, VirtualClock};
 use reconcile::providers::aliyun::sign;
 use reconcile::sim::World;
 use reconcile::sim::scenario::Scenario;
-use reconcile::sim::server::{Gate, GatePoint, Service, Side, Verdict, serve};
+use reconcile::sim::server::{Gate, GatePoint, Ports, Service, Side, Verdict, serve};
 use reconcile::sim::time::WorldClock;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -35,15 +35,17 @@ impl Served {
     }
 
     async fn with_clock(scenario: &Scenario, clock: WorldClock, gate: Option<Gate>) -> Self {
+        let mut world = World::from_scenario(scenario);
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let ports = Ports::open(any_port, &mut world).await.expect("a port");
         let service = Service {
-            world: Arc::new(Mutex::new(World::from_scenario(scenario))),
+            world: Arc::new(Mutex::new(world)),
             clock: Arc::new(clock),
             gate,
         };
         // A client wants one even where nothing is encrypted; another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let base = format!("http://{}", ports.base().expect("an address"));
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             let _ = stopped.await;
@@ -54,7 +56,7 @@ impl Served {
                 .no_proxy()
                 .build()
                 .expect("a client"),
-            task: tokio::spawn(serve(listener, service.clone(), stopped)),
+            task: tokio::spawn(serve(ports, service.clone(), stopped)),
             service,
             signer: super::small_world(),
             stop,

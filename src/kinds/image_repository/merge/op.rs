@@ -44,8 +44,8 @@ pub struct Pinned {
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sources: Vec<&str> = self.sources.iter().map(|it| it.tag.as_str()).collect();
-        let (tag, digest) = (&self.tag, short(&self.digest));
-        write!(f, "{tag} → {digest}, merged from {}", sources.join(" and "))
+        let digest = short(&self.digest);
+        write!(f, "merge {} → {digest}", sources.join(" and "))
     }
 }
 

@@ -1,0 +1,35 @@
+//! Pages of listings that are torn: a page is no snapshot.
+
+use crate::sim::trouble::{Trouble, TroubleKind};
+
+/// What a listing has become since its first `start` entries were read.
+pub(crate) fn torn<T: Clone>(entries: &mut Vec<T>, start: usize, trouble: Option<&Trouble>) {
+    if start == 0 || start >= entries.len() {
+        return;
+    }
+    match trouble.map(|it| it.fault) {
+        Some(TroubleKind::Torn) => {
+            let moved = entries.remove(start);
+            entries.insert(0, moved);
+        }
+        Some(TroubleKind::TornShorter) => {
+            entries.remove(0);
+        }
+        Some(TroubleKind::TornLonger) => {
+            // Which one came does not matter: its page has been read.
+            entries.insert(0, entries[0].clone());
+        }
+        Some(
+            TroubleKind::DropBefore
+            | TroubleKind::DropAfter
+            | TroubleKind::Status
+            | TroubleKind::Stale
+            | TroubleKind::Garbage
+            | TroubleKind::Delay
+            | TroubleKind::Vanish
+            | TroubleKind::Reclaim
+            | TroubleKind::CreateFailed,
+        )
+        | None => {}
+    }
+}
