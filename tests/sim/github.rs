@@ -60,7 +60,7 @@ fn tokens() -> Value {
     ])
 }
 
-fn world(repository: &Value, others: Value) -> Desk {
+fn world(repository: &Value, others: &Value) -> Desk {
     let registry = json!({"personality": "ghcr", "repositories": repository});
     let mut scenario = json!({
         "github": {"tokens": tokens(), "organizations": ["example"]},
@@ -143,7 +143,7 @@ fn id_of(desk: &mut Desk, tag: &str) -> u64 {
 
 #[test]
 fn a_version_is_a_manifest_with_all_its_tags() {
-    let mut desk = world(&app(), json!({}));
+    let mut desk = world(&app(), &json!({}));
     let versions = get(&mut desk, VERSIONS);
     assert_eq!(versions.as_array().expect("versions").len(), 7);
     let id = id_of(&mut desk, "v1");
@@ -162,7 +162,7 @@ fn names_are_encoded_and_an_organization_is_no_user() {
     let mut repositories = app();
     repositories["example/team/app"] = json!({"manifests": [{"tags": ["v1"]}]});
     repositories["someone/app"] = json!({"manifests": [{"tags": ["v1"]}]});
-    let mut desk = world(&repositories, json!({}));
+    let mut desk = world(&repositories, &json!({}));
     let nested = get(
         &mut desk,
         "orgs/example/packages/container/team%2Fapp/versions",
@@ -189,7 +189,7 @@ fn names_are_encoded_and_an_organization_is_no_user() {
 
 #[test]
 fn a_deleted_version_takes_all_its_tags_and_comes_back_within_thirty_days() {
-    let mut desk = world(&app(), json!({}));
+    let mut desk = world(&app(), &json!({}));
     desk.meddle(&json!({"manifests": [{"tags": ["v1-amd64", "latest-amd64"], "platform": "linux/amd64", "revision": "abc", "attested": true, "layers": ["v1-amd64"]}]}));
     let id = id_of(&mut desk, "v1-amd64");
     let place = format!("{VERSIONS}/{id}");
@@ -224,7 +224,7 @@ fn a_deleted_version_takes_all_its_tags_and_comes_back_within_thirty_days() {
 
 #[test]
 fn a_tag_that_was_taken_meanwhile_stays_where_it_is_when_a_version_comes_back() {
-    let mut desk = world(&app(), json!({}));
+    let mut desk = world(&app(), &json!({}));
     let id = id_of(&mut desk, "v1-amd64");
     assert_eq!(act(&mut desk, "DELETE", &format!("{VERSIONS}/{id}")).0, 204);
     desk.meddle(&json!({"manifests": [{"tags": ["v1-amd64"], "revision": "new"}]}));
@@ -242,7 +242,7 @@ fn the_last_tagged_version_and_one_that_many_have_stay() {
         {"tags": ["v1"], "downloads": 10},
         {"name": "untagged", "layers": ["other"], "downloads": 5001},
     ]}});
-    let mut desk = world(&repositories, json!({}));
+    let mut desk = world(&repositories, &json!({}));
     let id = id_of(&mut desk, "v1");
     let (status, said) = act(&mut desk, "DELETE", &format!("{VERSIONS}/{id}"));
     let words = "You cannot delete the last tagged version of a package. You must delete the package instead.";
@@ -259,7 +259,7 @@ fn the_last_tagged_version_and_one_that_many_have_stay() {
     assert_eq!(status, 400);
     assert!(said.starts_with("Publicly visible package versions with more than 5000 downloads"));
     repositories["example/app"]["public"] = json!(false);
-    let mut private = world(&repositories, json!({}));
+    let mut private = world(&repositories, &json!({}));
     assert_eq!(act(&mut private, "DELETE", &place).0, 204);
     let (status, said) = act(&mut private, "DELETE", &format!("{VERSIONS}/{id}"));
     assert_eq!(status, 400);
@@ -268,7 +268,7 @@ fn the_last_tagged_version_and_one_that_many_have_stay() {
 
 #[test]
 fn whoever_may_not_sees_nothing() {
-    let mut desk = world(&app(), json!({}));
+    let mut desk = world(&app(), &json!({}));
     let id = id_of(&mut desk, "v1");
     desk.authorization = Some("token ghp_read".to_owned());
     assert_eq!(act(&mut desk, "GET", VERSIONS).0, 200);
@@ -303,7 +303,7 @@ fn whoever_may_not_sees_nothing() {
 #[test]
 fn a_listing_comes_in_pages_that_link_to_each_other() {
     let images: Vec<Value> = (0..45).map(|it| json!({"tags": [format!("t{it}")], "pushed": format!("2026-11-01T00:00:{it:02}Z")})).collect();
-    let mut desk = world(&json!({"example/app": {"manifests": images}}), json!({}));
+    let mut desk = world(&json!({"example/app": {"manifests": images}}), &json!({}));
     let first = ask(&mut desk, ("GET", VERSIONS), &[], &Value::Null);
     let link = "<http://127.0.0.1:1/github/orgs/example/packages/container/app/versions?per_page=30&page=2>; rel=\"next\"";
     assert!(
@@ -342,7 +342,7 @@ fn a_listing_comes_in_pages_that_link_to_each_other() {
 fn limits_are_told_with_every_answer_and_kept() {
     let mut desk = world(
         &app(),
-        json!({"github": {"perHour": 4, "pointsPerMinute": 900}}),
+        &json!({"github": {"perHour": 4, "pointsPerMinute": 900}}),
     );
     let first = ask(&mut desk, ("GET", VERSIONS), &[], &Value::Null);
     assert_eq!(first.headers["x-ratelimit-remaining"], "3");
@@ -378,7 +378,7 @@ fn limits_are_told_with_every_answer_and_kept() {
 
 #[test]
 fn a_minute_has_so_many_points_and_a_write_takes_five() {
-    let mut desk = world(&app(), json!({"github": {"pointsPerMinute": 9}}));
+    let mut desk = world(&app(), &json!({"github": {"pointsPerMinute": 9}}));
     desk.wait(15);
     for status in [404, 403] {
         let answer = ask(
@@ -399,7 +399,7 @@ fn a_minute_has_so_many_points_and_a_write_takes_five() {
 
 #[test]
 fn troubles_strike_github() {
-    let mut desk = world(&app(), json!({}));
+    let mut desk = world(&app(), &json!({}));
     desk.trouble(&json!({"service": "github", "action": "GET versions", "object": "example/app", "fault": "status", "status": 502}));
     let request = |desk: &mut Desk| {
         let request = Request {
@@ -444,7 +444,7 @@ fn workflow() -> Value {
 
 #[test]
 fn a_dispatched_run_waits_works_and_pushes_what_it_was_asked_for() {
-    let mut desk = world(&app(), json!({"objects": {"workflows": workflow()}}));
+    let mut desk = world(&app(), &json!({"objects": {"workflows": workflow()}}));
     let sent = json!({"ref": "main", "inputs": {"tag": "v2"}, "return_run_details": true});
     let answer = ask(&mut desk, ("POST", DISPATCH), &[], &sent);
     assert_eq!(answer.status, 200, "{}", text(&answer));
@@ -492,7 +492,7 @@ fn runs_are_listed_by_branch_event_status_and_time() {
         {"created": "2026-11-21T01:00:00Z"},
         {"created": "2026-11-21T01:30:00Z", "event": "push", "ref": "other"},
     ]);
-    let mut desk = world(&app(), json!({"objects": {"workflows": workflows}}));
+    let mut desk = world(&app(), &json!({"objects": {"workflows": workflows}}));
     ask(&mut desk, ("POST", DISPATCH), &[], &json!({"ref": "main"}));
     let mut count = |query: &str| {
         let listed = get(&mut desk, &format!("{RUNS}?{query}"));
@@ -518,7 +518,7 @@ fn runs_are_listed_by_branch_event_status_and_time() {
 
 #[test]
 fn a_dispatch_that_cannot_be_is_refused() {
-    let mut desk = world(&app(), json!({"objects": {"workflows": workflow()}}));
+    let mut desk = world(&app(), &json!({"objects": {"workflows": workflow()}}));
     let mut said = |path: &str, sent: Value| {
         let answer = ask(&mut desk, ("POST", path), &[], &sent);
         (answer.status, message(&answer))

@@ -40,7 +40,7 @@ impl Desk {
     }
 
     /// One registry of a personality that lets everybody in, or whoever has the token.
-    pub(super) fn with(host: &'static str, personality: &str, repositories: Value) -> Self {
+    pub(super) fn with(host: &'static str, personality: &str, repositories: &Value) -> Self {
         let registry = json!({
             "personality": personality, "repositories": repositories, "namespaces": ["example"],
             "users": if personality == "distribution" { json!([]) } else { json!([{"name": "ci", "password": "secret"}]) },
@@ -190,7 +190,7 @@ pub(super) fn app() -> Value {
 }
 
 fn plain() -> Desk {
-    Desk::with(PLAIN, "distribution", app())
+    Desk::with(PLAIN, "distribution", &app())
 }
 
 #[test]
@@ -430,7 +430,7 @@ fn a_blob_is_sent_whole_in_chunks_or_not_at_all() {
 #[test]
 fn a_blob_is_mounted_where_it_is_there() {
     let repositories = json!({"example/app": {}, "example/other": {"blobs": ["abc"]}});
-    let mut desk = Desk::with(PLAIN, "distribution", repositories);
+    let mut desk = Desk::with(PLAIN, "distribution", &repositories);
     let digest = Digest::of(b"abc");
     let path = format!("/v2/example/app/blobs/uploads/?mount={digest}&from=example/other");
     let mounted = desk.ask(("POST", &path), &[], &[]);

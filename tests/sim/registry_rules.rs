@@ -14,10 +14,10 @@ const ALL: &str = "repository:example/app:pull,push,delete";
 fn ghcr(public: bool) -> Desk {
     let mut repositories = app();
     repositories["example/app"]["public"] = json!(public);
-    ghcr_with(repositories, Value::Null)
+    ghcr_with(&repositories, &Value::Null)
 }
 
-fn ghcr_with(repositories: Value, times: Value) -> Desk {
+fn ghcr_with(repositories: &Value, times: &Value) -> Desk {
     let tokens = json!([
         {"token": "ghp_all", "login": "someone", "scopes": ["read:packages", "write:packages", "delete:packages"]},
         {"token": "ghp_read", "login": "someone", "scopes": ["read:packages"]},
@@ -26,7 +26,7 @@ fn ghcr_with(repositories: Value, times: Value) -> Desk {
     let mut scenario =
         json!({"github": {"tokens": tokens}, "objects": {"registries": {GHCR: registry}}});
     if !times.is_null() {
-        scenario["times"] = times;
+        scenario["times"] = times.clone();
     }
     Desk::new(GHCR, scenario)
 }
@@ -71,7 +71,7 @@ fn scopes_are_asked_for_on_every_request_and_both_for_a_mount() {
     let mut repositories = app();
     repositories["example/other"] = json!({"blobs": ["abc"]});
     repositories["else/app"] = json!({"blobs": ["abc"]});
-    let mut desk = ghcr_with(repositories, Value::Null);
+    let mut desk = ghcr_with(&repositories, &Value::Null);
     desk.sign_in("x:ghp_all", "repository:example/app:pull,push");
     let path = |from: &str| {
         let digest = Digest::of(b"abc");
@@ -180,7 +180,7 @@ fn many(count: usize) -> Value {
 
 #[test]
 fn ghcr_lists_a_hundred_tags_and_links_to_the_next_by_a_relative_url() {
-    let mut desk = signed_in(ghcr_with(many(250), Value::Null));
+    let mut desk = signed_in(ghcr_with(&many(250), &Value::Null));
     let mut path = "/v2/example/app/tags/list".to_owned();
     let mut seen = Vec::new();
     let mut pages = Vec::new();
@@ -253,7 +253,7 @@ fn a_registry_that_lists_referrers_says_so_when_one_is_pushed() {
 
 #[test]
 fn what_was_written_is_read_after_a_while() {
-    let mut desk = signed_in(ghcr_with(app(), json!({"registryLag": 10})));
+    let mut desk = signed_in(ghcr_with(&app(), &json!({"registryLag": 10})));
     let old = desk.tags()["v1"].clone();
     let other = desk.get("/v2/example/app/manifests/v1-amd64").body;
     for tag in ["v1", "v2"] {
@@ -279,7 +279,7 @@ fn what_was_written_is_read_after_a_while() {
 
 #[test]
 fn distribution_ignores_how_many_are_asked_for_and_keeps_no_order() {
-    let mut desk = Desk::with(PLAIN, "distribution", many(200));
+    let mut desk = Desk::with(PLAIN, "distribution", &many(200));
     let page = desk.get("/v2/example/app/tags/list?n=2");
     let tags: Vec<String> = serde_json::from_value(body(&page)["tags"].clone()).expect("tags");
     assert_eq!(tags.len(), 200);
@@ -318,7 +318,7 @@ fn distribution_with_users_asks_for_a_password() {
 
 #[test]
 fn acr_refuses_attestations_and_says_why() {
-    let mut desk = Desk::with(ACR, "acrPersonal", app());
+    let mut desk = Desk::with(ACR, "acrPersonal", &app());
     let index = desk.get("/v2/example/app/manifests/v1-amd64");
     let attestation = body(&index)["manifests"][1]["digest"]
         .as_str()
@@ -336,7 +336,7 @@ fn acr_refuses_attestations_and_says_why() {
 #[test]
 fn acr_denies_what_has_no_namespace_and_the_personal_edition_a_second_level() {
     let push = |personality: &str, name: &str| {
-        let mut desk = Desk::with(ACR, personality, json!({}));
+        let mut desk = Desk::with(ACR, personality, &json!({}));
         desk.sign_in("ci:secret", &format!("repository:{name}:pull,push"));
         desk.ask(("POST", &format!("/v2/{name}/blobs/uploads/")), &[], &[])
     };
@@ -360,7 +360,7 @@ fn acr_denies_what_has_no_namespace_and_the_personal_edition_a_second_level() {
 
 #[test]
 fn acr_neither_lists_private_tags_nor_deletes() {
-    let mut desk = Desk::with(ACR, "acrEnterprise", app());
+    let mut desk = Desk::with(ACR, "acrEnterprise", &app());
     assert_eq!(desk.get("/v2/example/app/tags/list").status, 401);
     let digest = desk.tags()["v1"].clone();
     let path = format!("/v2/example/app/manifests/{digest}");
@@ -382,7 +382,7 @@ fn too_much_is_told_in_the_message_by_ghcr_and_in_a_header_by_others() {
         "retry-after: 10.3ms, allowed: 2000/minute"
     );
     assert!(!answer.headers.contains_key("retry-after"));
-    let mut desk = Desk::with(PLAIN, "distribution", app());
+    let mut desk = Desk::with(PLAIN, "distribution", &app());
     desk.trouble(&json!({"fault": "status", "status": 429, "seconds": 7}));
     let answer = desk.get("/v2/example/app/manifests/v1");
     assert_eq!(refusal(&answer), "429 TOOMANYREQUESTS");
@@ -404,7 +404,7 @@ fn a_minute_allows_so_many_requests_of_one_action() {
 
 #[test]
 fn troubles_strike_registries_as_they_strike_the_cloud() {
-    let mut desk = Desk::with(PLAIN, "distribution", app());
+    let mut desk = Desk::with(PLAIN, "distribution", &app());
     let old = desk.tags()["v1"].clone();
     let other = desk.get("/v2/example/app/manifests/v1-amd64").body;
     desk.wait(60);
@@ -440,7 +440,7 @@ fn troubles_strike_registries_as_they_strike_the_cloud() {
 
 #[test]
 fn a_torn_listing_of_tags_lacks_one() {
-    let mut desk = signed_in(ghcr_with(many(150), Value::Null));
+    let mut desk = signed_in(ghcr_with(&many(150), &Value::Null));
     desk.get("/v2/example/app/tags/list");
     desk.trouble(&json!({"action": "GET tags", "fault": "tornShorter"}));
     let page = desk.get("/v2/example/app/tags/list?last=t0099&n=100");
