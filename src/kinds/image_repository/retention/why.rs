@@ -57,9 +57,7 @@ pub(in super::super) fn why(
 }
 
 fn said(rule: &Rule, versions: &[Version]) -> (String, String, &'static str) {
-    let of = |at: &usize| name(&versions[*at]);
     let said = |rule: String, change: &str, field| (rule, change.to_owned(), field);
-    let with_it = "it goes once that goes";
     match rule {
         Rule::Required(tag) => said(
             format!("{tag} is a required tag"),
@@ -106,16 +104,16 @@ fn said(rule: &Rule, versions: &[Version]) -> (String, String, &'static str) {
             "another tag",
             "spec.retention",
         ),
-        Rule::ChildOf(at) => said(
-            format!("{} is put together of it", of(at)),
-            with_it,
-            "spec.retention",
-        ),
-        Rule::About(at) => said(format!("it is about {}", of(at)), with_it, "spec.retention"),
-        Rule::SourceOf(at) => said(
-            format!("{} is merged from it", of(at)),
-            with_it,
-            "spec.sources",
-        ),
+        Rule::ChildOf(at) => with_it(&versions[*at], "is put together of it"),
+        Rule::SourceOf(at) => with_it(&versions[*at], "is merged from it"),
+        Rule::About(at) => with_it(&versions[*at], "is what it is about"),
     }
+}
+
+fn with_it(version: &Version, how: &str) -> (String, String, &'static str) {
+    (
+        format!("{} stays and {how}", name(version)),
+        "it goes once that goes".to_owned(),
+        "spec.retention",
+    )
 }
