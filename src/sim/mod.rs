@@ -361,7 +361,7 @@ impl World {
 /// The variables that point a client at a world which answers at `base`, as in `http://127.0.0.1:8080`.
 ///
 /// They hold the first key. A world without keys has a job of GitHub instead, or a credentials URI, or else the role of
-/// the instance.
+/// the instance. `RECONCILE_USER_…` and `RECONCILE_PASSWORD_…`, which end with the host, are of the first user of a registry.
 pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
     let scenario = &world.scenario;
     let mut variables = BTreeMap::new();
