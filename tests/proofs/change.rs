@@ -103,6 +103,7 @@ pub(crate) fn one(world: &mut World, id: &str, now: Timestamp) -> Objects {
             .filter(|it| it.snapshot_id.as_str() == id)
             .collect(),
         launch_templates: Vec::new(),
+        ..Objects::default()
     }
 }
 

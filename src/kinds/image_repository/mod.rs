@@ -24,7 +24,7 @@ use crate::plan::{Because, Plan};
 use crate::resource::{Problem, Resource};
 
 pub use platform::Platform;
-pub use spec::Spec;
+pub use spec::{Consistency, Spec};
 
 /// The kind.
 #[derive(Debug)]
