@@ -389,6 +389,13 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
         let registries: Vec<String> = registries.collect();
         put("RECONCILE_REGISTRIES", &registries.join(","));
     }
+    for (host, registry) in &scenario.objects.registries {
+        if let Some(user) = registry.users.first() {
+            let host = host.to_ascii_uppercase().replace(['.', '-', ':'], "_");
+            put(&format!("RECONCILE_USER_{host}"), &user.name);
+            put(&format!("RECONCILE_PASSWORD_{host}"), &user.password);
+        }
+    }
     let token = |scope: &str| scenario.github.tokens.iter().find(|it| it.may(scope));
     if !scenario.github.tokens.is_empty() {
         put("GITHUB_API_URL", &format!("{base}/github"));

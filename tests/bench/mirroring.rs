@@ -19,41 +19,40 @@ const MIRROR: &str = "  mirrors: [{registryRef: copy, repository: mirror/app}]\n
 
 pub(crate) fn measure(figures: &mut Figures) {
     let small = tags(IMAGES);
-    let source = Registry::start();
-    source.connect().sources("bench/app", &small, false);
+    let registries = [(); 3].map(|()| Registry::in_memory());
+    registries[0].connect().sources("bench/app", &small, false);
     let told = "mirroring 100 small images of two platforms";
-    beside_skopeo(figures, told, &source, &small);
-    drop(source);
-    let source = Registry::start();
-    source.connect().large("bench/app", "big", LARGE_BYTES);
+    beside_skopeo(figures, told, &registries, &small);
+    let registries = [(); 3].map(|()| Registry::on_disk());
+    registries[0]
+        .connect()
+        .large("bench/app", "big", LARGE_BYTES);
     beside_skopeo(
         figures,
         "mirroring an image of 1 GiB",
-        &source,
+        &registries,
         &["big".to_owned()],
     );
 }
 
-/// The same tags into an empty registry by each, and again into the same.
-fn beside_skopeo(figures: &mut Figures, what: &str, source: &Registry, tags: &[String]) {
+/// The same tags from the first registry into one that is empty by each, and again into the same.
+fn beside_skopeo(figures: &mut Figures, what: &str, registries: &[Registry; 3], tags: &[String]) {
+    let [source, target, peers] = registries;
     // What is mirrored is there beforehand.
     let home = declared_registry("home", source);
     pass(&Place::declaring(
         &(home.clone() + &declared_repository("bench/app", tags, "")),
     ));
-    let target = Registry::start();
-    let state = home
-        + &declared_registry("copy", &target)
-        + &declared_repository("bench/app", tags, MIRROR);
+    let state =
+        home + &declared_registry("copy", target) + &declared_repository("bench/app", tags, MIRROR);
     let place = Place::declaring(&state);
     let first = pass(&place);
     let before = target.asked();
     let again = pass(&place);
     let after = target.asked();
-    let peers = Registry::start();
-    let (theirs, their_memory) = by_skopeo(source, &peers, tags);
+    let (theirs, their_memory) = by_skopeo(source, peers, tags);
     let peers_before = peers.asked();
-    let (theirs_again, _) = by_skopeo(source, &peers, tags);
+    let (theirs_again, _) = by_skopeo(source, peers, tags);
     let peers_after = peers.asked();
     ahead(
         figures,

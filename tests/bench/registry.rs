@@ -32,9 +32,19 @@ pub(crate) fn is_there(program: &str) -> bool {
 }
 
 impl Registry {
-    /// An empty one.
-    pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+    /// An empty one that keeps what it is given in memory where there is a place for that: it waits for the disk at every
+    /// request, and nobody else is to be measured by that.
+    pub(crate) fn in_memory() -> Self {
+        let memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::start(memory.expect("there is room for a folder"))
+    }
+
+    /// An empty one, for more than the memory may hold.
+    pub(crate) fn on_disk() -> Self {
+        Self::start(tempfile::tempdir().expect("there is room for a folder"))
+    }
+
+    fn start(folder: TempDir) -> Self {
         let at = |name: &str| folder.path().join(name);
         let configuration = json!({
             "version": "0.1",

@@ -20,7 +20,7 @@ const REQUESTS: usize = 3;
 pub(crate) const PROGRAMS: [&str; 3] = ["docker-registry", "skopeo", "buildah"];
 
 pub(crate) fn measure(figures: &mut Figures) {
-    let registry = Registry::start();
+    let registry = Registry::in_memory();
     checking(&registry, figures);
     merging(&registry, figures);
 }

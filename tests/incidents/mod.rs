@@ -20,6 +20,7 @@
 
 mod listing;
 mod machines;
+mod mirrors;
 mod naming;
 mod races;
 mod tags;

@@ -102,7 +102,6 @@ pub(crate) fn one(world: &mut World, id: &str, now: Timestamp) -> Objects {
         snapshots: snapshots
             .filter(|it| it.snapshot_id.as_str() == id)
             .collect(),
-        launch_templates: Vec::new(),
         ..Objects::default()
     }
 }

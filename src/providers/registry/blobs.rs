@@ -57,9 +57,10 @@ impl Registries {
             headers: std::mem::take(&mut opened.headers),
             body,
         };
-        match proves_absence(&reply.body) {
-            true => Ok(false),
-            false => Err(unproven(&call, &reply)),
+        if proves_absence(&reply.body) {
+            Ok(false)
+        } else {
+            Err(unproven(&call, &reply))
         }
     }
 
@@ -117,9 +118,10 @@ impl Registries {
         let part = timeout(TOTAL_MAX, part(&mut opened, skipped, length)).await;
         let part =
             part.map_err(|_| call.unusable("the answer did not come to its end in time"))??;
-        match part.len() == length {
-            true => Ok(part),
-            false => Err(call.unusable("the answer ends before its part does")),
+        if part.len() == length {
+            Ok(part)
+        } else {
+            Err(call.unusable("the answer ends before its part does"))
         }
     }
 

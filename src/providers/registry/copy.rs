@@ -92,12 +92,13 @@ impl Registries {
         blob: &Blob,
         is_near: bool,
     ) -> Result<Begun, Fault> {
-        let path = match is_near {
-            true => format!(
+        let path = if is_near {
+            format!(
                 "blobs/uploads/?mount={}&from={}",
                 blob.digest, from.repository
-            ),
-            false => "blobs/uploads/".to_owned(),
+            )
+        } else {
+            "blobs/uploads/".to_owned()
         };
         let call = Call::write(to, DOING, Method::POST, &path).about(&format!("@{}", blob.digest));
         let both = call
@@ -130,14 +131,10 @@ impl Registries {
         blob: &Blob,
         (session, sent): (&Url, &Arc<AtomicU64>),
     ) -> Result<(), Fault> {
-        let outcome =
-            match timeout(COPY_MAX, self.send_blob((from, to), blob, (session, sent))).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    let call = put_call(to, blob, session);
-                    Err(call.unusable("the time is up"))
-                }
-            };
+        let sending = self.send_blob((from, to), blob, (session, sent));
+        let outcome = timeout(COPY_MAX, sending).await;
+        let late = |_| Err(put_call(to, blob, session).unusable("the time is up"));
+        let outcome = outcome.unwrap_or_else(late);
         if outcome.is_err() {
             let call = Call {
                 method: Method::DELETE,
@@ -309,9 +306,10 @@ impl Source {
         // Once it was right and its last part is gone, there is nothing more.
         let is_right =
             self.held.is_none() && self.read > 0 || Digest::of_hash(&hash) == self.blob.digest;
-        match is_right {
-            true => Ok(self.held.take()),
-            false => Err(self.wrong.clone()),
+        if is_right {
+            Ok(self.held.take())
+        } else {
+            Err(self.wrong.clone())
         }
     }
 }

@@ -93,9 +93,10 @@ impl Refusal<'_> {
     fn said(&self) -> Said {
         let errors = serde_json::from_slice::<OciEnvelope>(self.body).map(|it| it.errors);
         if let Some(error) = errors.unwrap_or_default().into_iter().next() {
-            let detail = match &error.detail {
-                Value::Null => String::new(),
-                detail => detail.to_string().chars().take(DETAIL_MAX).collect(),
+            let detail = if error.detail == Value::Null {
+                String::new()
+            } else {
+                error.detail.to_string().chars().take(DETAIL_MAX).collect()
             };
             let texts = [error.message, detail];
             let texts = texts.into_iter().filter(|it| !it.is_empty());
@@ -143,7 +144,17 @@ impl Refusal<'_> {
             Class::Invalid if is_aliyun => Some(
                 "does the namespace exist, and does it make repositories by itself?".to_owned(),
             ),
-            _ => None,
+            Class::Invalid
+            | Class::Account
+            | Class::NoCapacity
+            | Class::DiskUnsupported
+            | Class::InUse
+            | Class::Gone
+            | Class::NotYet
+            | Class::TokenUsed
+            | Class::Throttled { .. }
+            | Class::Unavailable { .. }
+            | Class::Bug => None,
         }
     }
 }
@@ -196,13 +207,13 @@ fn class(status: u16, code: Option<&OciErrorCode>, text: &str, effect: Effect) -
         (404, Some(ManifestUnknown | NameUnknown | BlobUnknown)) => Class::Gone,
         // What it refers to was written a moment ago, or will be.
         (400 | 404, Some(ManifestBlobUnknown | BlobUnknown)) => Class::NotYet,
-        // Another upload may do.
-        (400 | 404 | 416, Some(BlobUploadUnknown | BlobUploadInvalid)) => UNUSABLE,
         (500.., _) => Class::Unavailable {
             maybe_applied: effect != Effect::Read,
         },
-        // Such an answer may be that of something in between.
-        (..400 | 404 | 408, _) => UNUSABLE,
+        // Another upload may do; and what is in between may answer in the registry's place.
+        (400 | 416, Some(BlobUploadUnknown | BlobUploadInvalid)) | (..400 | 404 | 408, _) => {
+            UNUSABLE
+        }
         _ => Class::Invalid,
     }
 }

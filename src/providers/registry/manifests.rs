@@ -132,10 +132,10 @@ impl Registries {
         };
         let reply = self.call(&call).await?;
         if reply.status == 404 {
-            return match proves_absence(&reply.body) {
-                true => Ok(None),
-                false => Err(unproven(&call, &reply)),
-            };
+            if !proves_absence(&reply.body) {
+                return Err(unproven(&call, &reply));
+            }
+            return Ok(None);
         }
         let manifest = manifest(&call, reply, reference)?;
         self.shelf.put_manifest(&manifest);

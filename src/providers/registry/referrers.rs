@@ -28,9 +28,10 @@ impl Registries {
             return Err(Fault::new(Class::Invalid, DOING, &why).of(&at.site.host));
         }
         let is_unlisted = self.lock_unlisted().contains(&at.site);
-        let listed = match is_unlisted {
-            true => None,
-            false => self.listed(at, of).await?,
+        let listed = if is_unlisted {
+            None
+        } else {
+            self.listed(at, of).await?
         };
         match listed {
             Some(found) if !found.is_empty() => Ok(found),

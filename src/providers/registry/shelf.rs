@@ -114,7 +114,9 @@ mod tests {
         let shelf = Shelf::default();
         shelf.keep_in(folder.path());
         let all: Vec<Manifest> = (0..10).map(|it| manifest(vec![it; 4 << 20])).collect();
-        all.iter().for_each(|it| shelf.put_manifest(it));
+        for it in &all {
+            shelf.put_manifest(it);
+        }
         assert!(shelf.lock().bytes <= MEMORY_BYTES_MAX);
         assert!(!shelf.lock().kept.contains_key(&all[0].digest));
         let later = Shelf::default();

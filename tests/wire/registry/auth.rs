@@ -106,7 +106,7 @@ async fn a_token_that_is_refused_is_renewed_once() {
         .await
         .expect("it is there");
     let said = told(clients.registries.head_now(&at, "v1").await);
-    assert!(said.starts_with("Denied: 401: UNAUTHORIZED"), "{said}");
+    assert!(said.starts_with("Denied: 401"), "{said}");
     assert_eq!(tokens_asked(&server).len(), 2);
 }
 

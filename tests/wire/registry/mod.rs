@@ -219,6 +219,7 @@ async fn answer(
     let body = Scripted {
         rest: Some(answer.body),
         missing: answer.missing,
+        is_flushed: false,
         is_chunked: answer.is_chunked,
     };
     response.body(body).map_err(io::Error::other)
@@ -228,6 +229,7 @@ async fn answer(
 pub(crate) struct Scripted {
     rest: Option<Vec<u8>>,
     missing: u64,
+    is_flushed: bool,
     is_chunked: bool,
 }
 
@@ -237,10 +239,16 @@ impl Body for Scripted {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         Poll::Ready(match self.rest.take() {
             Some(bytes) => Some(Ok(Frame::data(Bytes::from(bytes)))),
+            None if self.missing > 0 && !self.is_flushed => {
+                // What came so far is sent before the end.
+                self.is_flushed = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             None if self.missing > 0 => Some(Err(io::Error::other("cut off"))),
             None => None,
         })
@@ -310,7 +318,7 @@ async fn calls_may_move_between_threads() {
     };
     assert!(assert_send(registries.head_now(&at, "v1")).await.is_ok());
     assert!(assert_send(registries.manifest(&at, &digest)).await.is_ok());
-    assert!(assert_send(registries.tags(&at)).await.is_err());
+    assert!(assert_send(registries.tags(&at)).await.is_ok());
     assert!(
         assert_send(registries.referrers(&at, &digest))
             .await
