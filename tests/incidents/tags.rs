@@ -222,7 +222,7 @@ fn w34_a_refusal_is_not_read_as_an_image_that_is_not_there_yet() {
     for (status, code) in [
         (401, "UNAUTHORIZED"),
         (403, "DENIED"),
-        (404, "UNSUPPORTED"),
+        (503, "UNAVAILABLE"),
         (500, "UNKNOWN"),
     ] {
         let lab = lab(
