@@ -11,7 +11,7 @@
 //! | B2 B3 B5 B6 B7 B8 B9 | nothing builds yet |
 //! | C1–C11, F1, W19 W23 W24 W25, PA4 | nothing launches yet |
 //! | W26 W27 W28 W29, PA2 PA3 | no runners yet |
-//! | D1 D3, W30–W34, PA10 PA11 PA12 | no containers yet |
+//! | D3, PA11 PA12 | nothing builds containers yet |
 //! | W35 W36 W38 W39 | no guests yet |
 //! | D2, E2 E3, W37 | not about behaviour |
 //! | E1, every call | the proofs, `calls` |
@@ -24,6 +24,7 @@ mod mirrors;
 mod naming;
 mod races;
 mod retention;
+mod tags;
 mod templates;
 
 use reconcile::report::{Report, State};

@@ -276,6 +276,7 @@ impl Lab {
 
     async fn run(&self, seed: u64, extent: Extent, status: &TempDir) -> Report {
         let clients = self.clients(seed);
+        clients.registries.keep_in(&status.path().join("manifests"));
         let clock = self.served().local;
         let folder = held(clock.as_ref(), status.path());
         let mut state = State::kept_in(&folder).expect("the status can be read");
@@ -293,7 +294,10 @@ impl Lab {
         let served = self.served();
         let mut on_pass = |_: &Report, _: u32| {
             let pass = self.passes.fetch_add(1, Ordering::Relaxed) + 1;
-            served.with_world(|it| oracle::watch(&self.inventory, it, &self.name));
+            served.with_world(|it| {
+                oracle::watch(&self.inventory, it, &self.name);
+                oracle::tags::watch(&self.inventory, it, &self.name);
+            });
             if let Some(after_pass) = &self.after_pass {
                 after_pass(&served, pass);
             }
@@ -308,7 +312,10 @@ impl Lab {
     /// What a report says of the world is so. Must be called when nothing lags and nothing goes wrong.
     pub(crate) fn check_end(&self, report: &Report) {
         let end = (self.name.as_str(), report);
-        self.with_world(|it| oracle::check_end(&self.inventory, it, end));
+        self.with_world(|it| {
+            oracle::check_end(&self.inventory, it, end);
+            oracle::tags::check_end(&self.inventory, it, end);
+        });
     }
 
     /// What a new process would do.
@@ -357,6 +364,21 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
             }
             for snapshot in world.snapshots(region.as_str(), now) {
                 state.push(format!("{} {:?}", snapshot.snapshot_id, snapshot.tags));
+            }
+        }
+        let registries = lab.scenario.objects.registries.iter();
+        let repository = |(host, it): (&String, &reconcile::sim::registry::written::Registry)| {
+            let names = it.repositories.keys();
+            names
+                .map(|it| (host.clone(), it.clone()))
+                .collect::<Vec<_>>()
+        };
+        for (host, name) in registries.flat_map(repository) {
+            for (tag, digest) in world.tags((&host, &name), now) {
+                state.push(format!("{host}/{name}:{tag} {digest}"));
+            }
+            for digest in world.manifests((&host, &name), now).into_keys() {
+                state.push(format!("{host}/{name}@{digest}"));
             }
         }
         state

@@ -46,10 +46,8 @@ pub(super) async fn verdict(
         digest: layer.digest.clone(),
         size: layer.size,
     };
-    let key = (blob.digest.clone(), toc.clone());
     let verify = || verify((registries, home), &blob, &toc);
-    let verdict = registries.verdicts.get(&key, verify).await?;
-    Ok((*verdict).clone())
+    registries.verdicts.get((&blob.digest, &toc), verify).await
 }
 
 /// What is wrong with a layer, by its descriptor alone; none: it claims to be eStargz, and of which contents.

@@ -25,7 +25,7 @@ use crate::plan::{Because, Plan};
 use crate::resource::{Limits, Problem, Resource};
 
 pub use platform::Platform;
-pub use spec::Spec;
+pub use spec::{Consistency, Spec};
 
 /// The kind.
 #[derive(Debug)]

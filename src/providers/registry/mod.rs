@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use crate::fact::Complete;
 use crate::fault::Fault;
 use crate::ids::Digest;
-use crate::plan::Why;
 use crate::providers::Settings;
 use crate::providers::cache::Cache;
 use crate::providers::http::{Http, REQUESTS_AT_ONCE};
@@ -25,6 +24,7 @@ use self::auth::{Challenge, Tokens};
 use self::credentials::Credential;
 use self::places::Places;
 use self::shelf::Shelf;
+pub use self::verdicts::Verdicts;
 
 mod auth;
 mod blobs;
@@ -41,6 +41,7 @@ mod shelf;
 mod shown;
 mod tags;
 mod transport;
+mod verdicts;
 
 pub use self::names::{is_repository, is_tag};
 pub use self::places::REGISTRIES;
@@ -57,8 +58,8 @@ pub struct Registries {
     places: Places,
     http: Arc<Http>,
     patience: Arc<Patience>,
-    /// What was found wrong with a layer, by its digest and that of its contents, as long as the process lives.
-    pub verdicts: Cache<(Digest, Digest), Option<Why>>,
+    /// What was found out about layers.
+    pub verdicts: Verdicts,
     limiter: Limiter,
     gate: Semaphore,
     copies: Semaphore,
@@ -150,7 +151,7 @@ impl Registries {
             limiter: Limiter::new(Arc::clone(&http), Arc::clone(&patience)),
             http,
             patience,
-            verdicts: Cache::default(),
+            verdicts: Verdicts::default(),
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             copies: Semaphore::new(COPIES_AT_ONCE),
             credentials: Cache::default(),
@@ -168,6 +169,7 @@ impl Registries {
     /// again next time.
     pub fn keep_in(&self, folder: &Path) {
         self.shelf.keep_in(folder);
+        self.verdicts.keep_in(folder);
     }
 
     /// Forgets what was looked at: a new pass begins. Tokens that last are kept.

@@ -5,11 +5,13 @@
 //! - `deeds`: whether one thing that we did was right (I1, I2, I4).
 //! - `windows`: what names and families resolve to all the while (I2).
 //! - `ready`: whether what is said to be ready is so (I3, L1).
+//! - `tags`: whether required tags are whole (I1, I2).
 
 mod declared;
 mod deeds;
 mod known;
 mod ready;
+pub(crate) mod tags;
 mod windows;
 
 use std::path::Path;
