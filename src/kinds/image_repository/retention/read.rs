@@ -230,7 +230,8 @@ impl Look<'_> {
     }
 }
 
-/// An index is as young as the youngest that it is put together of, where nothing else tells.
+/// Where nothing else tells, what is about another is as young as that, and an index is as young as the youngest that it
+/// is put together of. Attestations have an empty configuration since BuildKit 0.32.
 fn dated(versions: &mut [Version]) {
     for _ in 0..DEPTH_MAX {
         let dates: BTreeMap<Digest, Option<Timestamp>> = versions
@@ -239,10 +240,10 @@ fn dated(versions: &mut [Version]) {
             .collect();
         let mut has_changed = false;
         for version in versions.iter_mut().filter(|it| it.updated.is_none()) {
-            let children = version.links.children.iter();
-            let dates: Option<Vec<Timestamp>> = children
-                .map(|it| dates.get(it).copied().flatten())
-                .collect();
+            let links = &version.links;
+            let parts = links.children.iter().chain(&links.subject);
+            let dates: Option<Vec<Timestamp>> =
+                parts.map(|it| dates.get(it).copied().flatten()).collect();
             version.updated = dates.and_then(|it| it.into_iter().max());
             version.created = version.updated;
             has_changed |= version.updated.is_some();
