@@ -58,7 +58,7 @@ pub(super) fn restore(global: &Global, lost: &Lost, output: Output) -> Result<u8
     };
     match output.form {
         Form::Text | Form::Markdown => {
-            output::print(&format!("{digest} of {package} {said}{}\n", tags(&version)))
+            output::print(&format!("{digest} of {package} {said}{}\n", tags(&version)));
         }
         Form::Json => output::print_json(&json!({
             "formatVersion": 1,

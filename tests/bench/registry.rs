@@ -293,9 +293,5 @@ impl Content for Noise {
 }
 
 fn hexadecimal(hash: Sha256) -> String {
-    let mut digest = "sha256:".to_owned();
-    for byte in hash.finalize() {
-        digest += &format!("{byte:02x}");
-    }
-    digest
+    format!("sha256:{}", reconcile::ids::hex(&hash.finalize()))
 }

@@ -90,7 +90,7 @@ fn planning(builds: usize) -> (f64, usize) {
     (milliseconds, going)
 }
 
-/// All versions that one build leaves. What the attestations are about is told by their subject, as BuildKit does it.
+/// All versions that one build leaves. What the attestations are about is told by their subject, as `BuildKit` does it.
 fn build(number: usize) -> [Version; VERSIONS_PER_BUILD] {
     let digest = |part: usize| {
         let text = format!("sha256:{:064x}", number * VERSIONS_PER_BUILD + part);
@@ -119,7 +119,7 @@ fn build(number: usize) -> [Version; VERSIONS_PER_BUILD] {
     let tag = format!("v{number}");
     let about = digest(0).as_str().replace(':', "-");
     [
-        version(0, &[tag.clone()], &[3, 4, 5, 6], None),
+        version(0, std::slice::from_ref(&tag), &[3, 4, 5, 6], None),
         version(1, &[format!("{tag}-amd64")], &[3, 4], None),
         version(2, &[format!("{tag}-arm64")], &[5, 6], None),
         version(3, &[], &[], None),

@@ -58,7 +58,7 @@ fn usual() -> Vec<Value> {
     ]
 }
 
-fn world(manifests: &[Value], github: Value, troubles: Value) -> Value {
+fn world(manifests: &[Value], github: Value, troubles: &Value) -> Value {
     let mut github = github;
     github["organizations"] = json!(["example"]);
     github["tokens"] = json!([{
@@ -76,7 +76,7 @@ fn world(manifests: &[Value], github: Value, troubles: Value) -> Value {
 }
 
 fn lab_of(more: &str, manifests: &[Value], github: Value) -> Lab {
-    lab(&declared(more), world(manifests, github, json!([])))
+    lab(&declared(more), world(manifests, github, &json!([])))
 }
 
 fn tags(lab: &Lab) -> BTreeMap<String, Digest> {

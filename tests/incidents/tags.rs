@@ -17,7 +17,7 @@ use crate::proofs::lab::Lab;
 const PLACE: (&str, &str) = ("registry.example", "example/app");
 
 /// A lab with one repository whose spec says this besides, and with these manifests in it.
-fn lab(spec: &str, manifests: Value) -> Lab {
+fn lab(spec: &str, manifests: &Value) -> Lab {
     let state = format!(
         "apiVersion: reconcile/v1alpha1
 kind: Registry
@@ -36,13 +36,13 @@ spec: {{registryRef: registry, repository: example/app, {spec}}}
 }
 
 /// Manifests that are, or come to be, in the repository.
-fn objects(manifests: Value) -> Value {
+fn objects(manifests: &Value) -> Value {
     json!({"registries": {"registry.example": {"repositories": {
         "example/app": {"public": true, "manifests": manifests}
     }}}})
 }
 
-/// One architecture of a build, as BuildKit pushes it.
+/// One architecture of a build, as `BuildKit` pushes it.
 fn built(tag: &str, architecture: &str, revision: &str) -> Value {
     json!({
         "tags": [format!("{tag}-{architecture}")], "platform": format!("linux/{architecture}"),
@@ -117,7 +117,7 @@ fn check_kept(lab: &Lab, report: &Report, (tag, before): (&str, Option<&Digest>)
 
 #[test]
 fn buildx_1519_manifest_tool_233_observal_560_sources_that_are_indexes_are_merged_flat() {
-    let lab = lab("tags: [v1]", build("v1", "c1"));
+    let lab = lab("tags: [v1]", &build("v1", "c1"));
     lab.block_on(async |lab| {
         assert!(lab.converge(1).await.is_converged());
         assert!(is_merged(lab, "v1"));
@@ -127,7 +127,7 @@ fn buildx_1519_manifest_tool_233_observal_560_sources_that_are_indexes_are_merge
 
 #[test]
 fn spiffe_csi_280_attestations_stay_beside_what_they_are_about() {
-    let lab = lab("tags: [v1]", build("v1", "c1"));
+    let lab = lab("tags: [v1]", &build("v1", "c1"));
     lab.block_on(async |lab| {
         let _ = lab.converge(1).await;
         let index = index(lab, "v1");
@@ -143,13 +143,13 @@ fn spiffe_csi_280_attestations_stay_beside_what_they_are_about() {
 fn w30_r59_a_build_that_pushes_one_architecture_under_the_bare_tag_is_put_right() {
     let mut world = build("v1", "c1").as_array().cloned().expect("it is a list");
     world.push(json!({"tags": ["v1"], "platform": "linux/amd64", "revision": "c1"}));
-    let lab = lab("tags: [v1]", json!(world));
+    let lab = lab("tags: [v1]", &json!(world));
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
         assert!(report.is_converged(), "{}", report.to_json());
         assert!(is_merged(lab, "v1"));
         lab.put(&objects(
-            json!([{"tags": ["v1"], "platform": "linux/arm64", "revision": "c1"}]),
+            &json!([{"tags": ["v1"], "platform": "linux/arm64", "revision": "c1"}]),
         ));
         assert!(lab.converge(2).await.is_converged());
         assert!(is_merged(lab, "v1"));
@@ -165,7 +165,7 @@ fn w31_r60_r61_versions_are_merged_whatever_they_are_called() {
         .collect();
     let lab = lab(
         "tags: [develop, {pattern: \"v*\"}, {pattern: \"?.?.?\"}]",
-        json!(world),
+        &json!(world),
     );
     lab.block_on(async |lab| {
         assert!(lab.converge(1).await.is_converged());
@@ -178,11 +178,11 @@ fn w31_r60_r61_versions_are_merged_whatever_they_are_called() {
 
 #[test]
 fn w32_d1_two_commits_are_never_mixed_and_the_partner_is_waited_for() {
-    let lab = lab("tags: [latest]", build("latest", "c1"));
+    let lab = lab("tags: [latest]", &build("latest", "c1"));
     lab.block_on(async |lab| {
         assert!(lab.converge(1).await.is_converged());
         let before = tags(lab).remove("latest");
-        lab.put(&objects(json!([built("latest", "amd64", "c2")])));
+        lab.put(&objects(&json!([built("latest", "amd64", "c2")])));
         let report = lab.once(2).await;
         assert_eq!(tags(lab).get("latest"), before.as_ref());
         assert_eq!(
@@ -190,7 +190,7 @@ fn w32_d1_two_commits_are_never_mixed_and_the_partner_is_waited_for() {
             Some("latest: latest-amd64 is of c2, latest-arm64 is of c1; it serves what it did")
         );
         assert_eq!(lab.writes(), 1);
-        lab.put(&objects(json!([built("latest", "arm64", "c2")])));
+        lab.put(&objects(&json!([built("latest", "arm64", "c2")])));
         assert!(lab.once(3).await.is_converged());
         assert!(is_merged(lab, "latest"));
         assert_eq!(lab.writes(), 2);
@@ -209,7 +209,7 @@ fn w33_a_branch_never_becomes_what_is_not_named_after_it() {
             .cloned()
             .expect("it is a list"),
     );
-    let lab = lab("tags: [latest]", json!(world));
+    let lab = lab("tags: [latest]", &json!(world));
     lab.block_on(async |lab| {
         assert!(lab.converge(1).await.is_converged());
         assert!(is_merged(lab, "latest"));
@@ -227,7 +227,7 @@ fn w34_a_refusal_is_not_read_as_an_image_that_is_not_there_yet() {
     ] {
         let lab = lab(
             "tags: [v1, v2]",
-            json!([
+            &json!([
                 built("v1", "amd64", "c1"),
                 built("v1", "arm64", "c1"),
                 built("v2", "amd64", "c1"),
@@ -251,11 +251,11 @@ fn w34_a_refusal_is_not_read_as_an_image_that_is_not_there_yet() {
 
 #[test]
 fn pa10_two_builds_that_end_one_after_the_other_need_no_waiting_and_no_trigger() {
-    let lab = lab("tags: [v1]", json!([built("v1", "amd64", "c1")]));
+    let lab = lab("tags: [v1]", &json!([built("v1", "amd64", "c1")]));
     lab.block_on(async |lab| {
         let report = lab.once(1).await;
         check_kept(lab, &report, ("v1", None), "SourceMissing");
-        lab.put(&objects(json!([built("v1", "arm64", "c1")])));
+        lab.put(&objects(&json!([built("v1", "arm64", "c1")])));
         assert!(lab.once(2).await.is_converged());
         assert!(is_merged(lab, "v1"));
     });
@@ -265,7 +265,7 @@ fn pa10_two_builds_that_end_one_after_the_other_need_no_waiting_and_no_trigger()
 fn r61_an_image_of_another_architecture_under_the_name_of_this_one_is_not_merged() {
     let mut wrong = built("v1", "arm64", "c1");
     wrong["platform"] = json!("linux/amd64");
-    let lab = lab("tags: [v1]", json!([built("v1", "amd64", "c1"), wrong]));
+    let lab = lab("tags: [v1]", &json!([built("v1", "amd64", "c1"), wrong]));
     lab.block_on(async |lab| {
         let report = lab.once(1).await;
         check_kept(lab, &report, ("v1", None), "PlatformMismatch");
@@ -276,7 +276,7 @@ fn r61_an_image_of_another_architecture_under_the_name_of_this_one_is_not_merged
 
 #[test]
 fn d1_an_identical_result_is_not_written_and_two_at_once_write_it_once() {
-    let lab = lab("tags: [v1]", build("v1", "c1"));
+    let lab = lab("tags: [v1]", &build("v1", "c1"));
     lab.block_on(async |lab| {
         let _ = tokio::join!(lab.converge(1), lab.converge_elsewhere(2));
         assert!(is_merged(lab, "v1"));
@@ -305,7 +305,7 @@ fn meddle_before_the_write(lab: &mut Lab, tag: &str, manifests: Value) {
             && point.call.action == "HEAD manifest"
             && point.call.object == object;
         if is_meant && asked.fetch_add(1, Ordering::Relaxed) == 1 {
-            world().put(&objects(manifests.clone()));
+            world().put(&objects(&manifests));
         }
         Verdict::Go
     }));
@@ -314,7 +314,7 @@ fn meddle_before_the_write(lab: &mut Lab, tag: &str, manifests: Value) {
 #[test]
 fn w32_a_source_that_moves_after_the_look_is_not_merged_with_its_old_partner() {
     for moved in ["amd64", "arm64"] {
-        let mut lab = lab("tags: [v1]", build("v1", "c1"));
+        let mut lab = lab("tags: [v1]", &build("v1", "c1"));
         let pushed = json!([built("v1", moved, "c2")]);
         meddle_before_the_write(&mut lab, &format!("v1-{moved}"), pushed);
         lab.block_on(async |lab| {
@@ -336,7 +336,7 @@ fn w32_a_source_that_moves_after_the_look_is_not_merged_with_its_old_partner() {
 
 #[test]
 fn a_tag_that_somebody_wrote_after_the_look_is_looked_at_again() {
-    let mut lab = lab("tags: [v1]", build("v1", "c1"));
+    let mut lab = lab("tags: [v1]", &build("v1", "c1"));
     let pushed = json!([{"tags": ["v1"], "platform": "linux/amd64"}]);
     meddle_before_the_write(&mut lab, "v1", pushed);
     lab.block_on(async |lab| {
@@ -349,7 +349,7 @@ fn a_tag_that_somebody_wrote_after_the_look_is_looked_at_again() {
 
 #[test]
 fn skopeo_1021_2111_regclient_215_an_unchanged_tag_costs_three_small_requests() {
-    let lab = lab("tags: [v1]", build("v1", "c1"));
+    let lab = lab("tags: [v1]", &build("v1", "c1"));
     lab.block_on(async |lab| {
         let cold = lab.converge(1).await;
         let done = cold.actions.iter().filter(|it| it.result == Outcome::Done);

@@ -45,8 +45,8 @@ impl kind::Op for Op {
         match self {
             Self::Merge(op) => op.verb(),
             Self::Mirror(op) => op.verb(),
-            Self::Retain(op) => op.verb(),
-            Self::Dispatch(op) => op.verb(),
+            Self::Retain(_) => Verb::Delete,
+            Self::Dispatch(_) => Verb::Create,
         }
     }
 

@@ -105,14 +105,14 @@ impl GitHub {
                 self.pace.served();
                 Ok(reply)
             }
-            Err(fault) => match fault.class {
-                Class::Throttled { wait } => {
-                    let pause = self.pace.refused(self.patience.now(), wait);
-                    let class = Class::Throttled { wait: Some(pause) };
-                    Err(Fault { class, ..fault })
-                }
-                _ => Err(fault),
-            },
+            Err(fault) => {
+                let Class::Throttled { wait } = fault.class else {
+                    return Err(fault);
+                };
+                let pause = self.pace.refused(self.patience.now(), wait);
+                let class = Class::Throttled { wait: Some(pause) };
+                Err(Fault { class, ..fault })
+            }
         }
     }
 
@@ -148,9 +148,10 @@ impl GitHub {
             method: call.method.clone(),
             url,
             headers: headers.clone(),
-            body: match &call.body {
-                Value::Null => Vec::new(),
-                body => body.to_string().into_bytes(),
+            body: if call.body.is_null() {
+                Vec::new()
+            } else {
+                call.body.to_string().into_bytes()
             },
             read_max: READ_MAX,
         };

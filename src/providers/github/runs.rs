@@ -88,16 +88,16 @@ fn is_old_server(fault: &Fault) -> bool {
 
 /// A 404 is also what a token sees that may not look.
 fn unseen(fault: Fault) -> Fault {
-    match fault.class {
-        Class::Gone => Fault {
-            class: Class::Denied,
-            message: format!(
-                "{}: there is no such repository or workflow, or the token may not see it",
-                fault.message
-            ),
-            ..fault
-        },
-        _ => fault,
+    if fault.class != Class::Gone {
+        return fault;
+    }
+    Fault {
+        class: Class::Denied,
+        message: format!(
+            "{}: there is no such repository or workflow, or the token may not see it",
+            fault.message
+        ),
+        ..fault
     }
 }
 

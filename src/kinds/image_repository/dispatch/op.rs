@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::fault::Fault;
 use crate::kind::Check;
-use crate::plan::Verb;
 use crate::providers::Clients;
 use crate::providers::github::Workflow;
 
@@ -47,10 +46,6 @@ impl fmt::Display for Op {
 }
 
 impl Op {
-    pub(in super::super) fn verb(&self) -> Verb {
-        Verb::Create
-    }
-
     pub(in super::super) fn object(&self) -> &str {
         &self.object
     }

@@ -138,10 +138,10 @@ fn planned(sources: [(&str, &str); 2], served: Option<Served>) -> Plan<Op> {
 
 /// The first tag that is written.
 fn written(plan: &Plan<Op>) -> &super::Op {
-    match &plan.steps[0].op {
-        Op::Merge(op) => op,
-        other => panic!("{other:?}"),
-    }
+    let Op::Merge(op) = &plan.steps[0].op else {
+        panic!("{:?}", plan.steps[0].op);
+    };
+    op
 }
 
 /// Why nothing is written, and whether somebody must change something.

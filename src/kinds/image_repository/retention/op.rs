@@ -8,7 +8,6 @@ use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;
 use crate::kind::Check;
-use crate::plan::Verb;
 use crate::providers::Clients;
 use crate::providers::github::Package;
 use crate::providers::registry::Location;
@@ -56,10 +55,6 @@ impl fmt::Display for Op {
 }
 
 impl Op {
-    pub(in super::super) fn verb(&self) -> Verb {
-        Verb::Delete
-    }
-
     pub(in super::super) fn object(&self) -> &str {
         &self.object
     }
@@ -72,10 +67,12 @@ impl Op {
         // What GitHub does not serve in this hour is no failure: the next run goes on with the rest.
         match (checked, clients.github.pause()) {
             (Ok(Check::Go), Some(wait)) if self.package.is_some() => Ok(later(wait.as_secs())),
-            (Err(fault), _) => match fault.class {
-                Class::Throttled { wait: Some(wait) } => Ok(later(wait.as_secs())),
-                _ => Err(fault),
-            },
+            (Err(fault), _) => {
+                if let Class::Throttled { wait: Some(wait) } = fault.class {
+                    return Ok(later(wait.as_secs()));
+                }
+                Err(fault)
+            }
             (checked, _) => checked,
         }
     }
@@ -125,16 +122,12 @@ impl Op {
     }
 
     pub(in super::super) async fn apply(&self, clients: &Clients) -> Result<(), Fault> {
-        match (&self.package, self.id) {
-            (Some(package), Some(id)) => clients.github.delete_version(package, id).await,
-            (Some(_), None) | (None, _) => {
-                let digest = Digest::parse(&self.object).expect("it was written from a digest");
-                clients
-                    .registries
-                    .delete_manifest(&self.home, &digest)
-                    .await
-            }
+        if let (Some(package), Some(id)) = (&self.package, self.id) {
+            return clients.github.delete_version(package, id).await;
         }
+        let digest = Digest::parse(&self.object).expect("it was written from a digest");
+        let registries = &clients.registries;
+        registries.delete_manifest(&self.home, &digest).await
     }
 }
 

@@ -79,9 +79,10 @@ impl Look<'_> {
         let Some(tag) = listed.symmetric_difference(&tags).next() else {
             return Ok(());
         };
-        let (has, lacks) = match listed.contains(tag) {
-            true => ("the package", "the registry"),
-            false => ("the registry", "the package"),
+        let (has, lacks) = if listed.contains(tag) {
+            ("the package", "the registry")
+        } else {
+            ("the registry", "the package")
         };
         let message = format!("{has} has the tag {tag} and {lacks} does not yet, or not any more");
         Err(self.fault(&self.home.repository, &message))
@@ -231,7 +232,7 @@ impl Look<'_> {
 }
 
 /// Where nothing else tells, what is about another is as young as that, and an index is as young as the youngest that it
-/// is put together of. Attestations have an empty configuration since BuildKit 0.32.
+/// is put together of. Attestations have an empty configuration since `BuildKit` 0.32.
 fn dated(versions: &mut [Version]) {
     for _ in 0..DEPTH_MAX {
         let dates: BTreeMap<Digest, Option<Timestamp>> = versions

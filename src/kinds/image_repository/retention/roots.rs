@@ -78,9 +78,10 @@ impl Rules<'_> {
 
     /// How old a version must be to go; none: its sort is not managed.
     pub(super) fn older_than(self, version: &Version) -> Option<Span> {
-        match is_tagged(version) {
-            true => self.retention.tagged.as_ref().map(|it| it.older_than),
-            false => self.retention.untagged.as_ref().map(|it| it.older_than),
+        if is_tagged(version) {
+            self.retention.tagged.as_ref().map(|it| it.older_than)
+        } else {
+            self.retention.untagged.as_ref().map(|it| it.older_than)
         }
     }
 
