@@ -83,11 +83,11 @@ mod tests {
             let other = (&contents, &layer);
             let found = verdicts.get(other, async || Ok(Some(bad.clone()))).await;
             assert_eq!(found, Ok(Some(bad.clone())));
-            let later = Verdicts::default();
-            later.keep_in(folder.path());
-            assert_eq!(later.get(key, async || Err(fault())).await, Ok(None));
+            let second = Verdicts::default();
+            second.keep_in(folder.path());
+            assert_eq!(second.get(key, async || Err(fault())).await, Ok(None));
             // What is bad is looked into once more: another process may know better.
-            assert_eq!(later.get(other, async || Ok(None)).await, Ok(None));
+            assert_eq!(second.get(other, async || Ok(None)).await, Ok(None));
         });
     }
 }

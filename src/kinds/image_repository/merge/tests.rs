@@ -138,7 +138,7 @@ fn planned(sources: [(&str, &str); 2], served: Option<Served>) -> Plan<Op> {
 fn written(plan: &Plan<Op>) -> &super::Op {
     match &plan.steps[0].op {
         Op::Merge(op) => op,
-        other => panic!("{other:?}"),
+        Op::Mirror(op) => panic!("{op:?}"),
     }
 }
 
