@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::ids::{ResourceId, Token};
 use crate::plan::{Because, Plan, Verb};
 use crate::providers::Clients;
-use crate::resource::{Finding, Manifest, Policy, Problem, Resource, Source, spec_schema};
+use crate::resource::{Finding, Limits, Manifest, Policy, Problem, Resource, Source, spec_schema};
 
 /// What dependants may use of a resource, by name; empty while there is nothing to use.
 pub type Outputs = BTreeMap<String, String>;
@@ -31,6 +31,8 @@ pub trait Kind: Debug + Sized + Send + Sync + 'static {
     type Seen: Debug + Send + Sync;
     /// What can be done.
     type Op: Op;
+    /// How much of one group may be deleted at once, where nothing is written.
+    const LIMITS: Limits = Limits::USUAL;
 
     /// Names everything that is wrong beyond what the schema says.
     fn validate(spec: &Self::Spec) -> Vec<Problem>;
@@ -124,6 +126,8 @@ pub trait AnyResource: Debug + Send + Sync {
     fn labels(&self) -> &BTreeMap<String, String>;
     /// What was written about acting on it.
     fn policy(&self) -> &Policy;
+    /// How much of one group may be deleted at once.
+    fn limits(&self) -> Limits;
     /// Where it is written.
     fn source(&self) -> &Source;
     /// See [`Kind::validate`].
@@ -214,6 +218,10 @@ impl<K: Kind> AnyResource for Declared<K> {
 
     fn policy(&self) -> &Policy {
         &self.resource.policy
+    }
+
+    fn limits(&self) -> Limits {
+        self.resource.policy.guards.limits(K::LIMITS)
     }
 
     fn source(&self) -> &Source {

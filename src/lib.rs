@@ -27,6 +27,7 @@
 //!
 //! 1. Files named `plan.rs` import no client and no clock, do no IO, draw no random number, log nothing.
 //! 2. Only files named `op.rs` change the world, only a pass calls them, only after an intent is on disk.
+//!    `reconcile restore` alone does by hand what no pass does: it brings back one version that a person names.
 //! 3. Nothing but [`cli`] and the tests knows [`sim`].
 //! 4. Only a provider's `fault.rs` knows error codes; everything else knows [`fault::Class`].
 //! 5. No secret is in a spec, something seen, an effect, a plan, the journal, the status or a log.

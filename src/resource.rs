@@ -62,6 +62,42 @@ pub struct Guards {
     pub max_delete_percent: Option<u64>,
 }
 
+/// How much may be deleted at once, once the defaults are filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most deletions of one group.
+    pub max_deletes: u64,
+    /// The most percent of one group.
+    pub max_delete_percent: u64,
+}
+
+impl Limits {
+    /// Where neither the file nor the kind says anything else.
+    pub const USUAL: Self = Self {
+        max_deletes: 10,
+        max_delete_percent: 30,
+    };
+}
+
+impl Guards {
+    /// What is written, and `usual` where nothing is.
+    pub fn limits(&self, usual: Limits) -> Limits {
+        Limits {
+            max_deletes: self.max_deletes.unwrap_or(usual.max_deletes),
+            max_delete_percent: self.max_delete_percent.unwrap_or(usual.max_delete_percent),
+        }
+    }
+}
+
+impl From<Limits> for Guards {
+    fn from(limits: Limits) -> Self {
+        Self {
+            max_deletes: Some(limits.max_deletes),
+            max_delete_percent: Some(limits.max_delete_percent),
+        }
+    }
+}
+
 /// What holds for a resource of any kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

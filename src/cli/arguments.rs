@@ -140,6 +140,8 @@ pub(super) enum Command {
     Why(Object),
     /// Print the id of an image of this account by its exact name: Available, the newest
     ImageId(Wanted),
+    /// List what GitHub still holds of the versions that were deleted from a package, or bring one back
+    Restore(Lost),
     /// Print the JSON Schema of the state files, for editors
     Schema(SchemaOf),
     /// Serve the simulated cloud to any client until SIGTERM
@@ -192,6 +194,14 @@ pub(super) struct Wanted {
     /// The region [default: that of the only AliyunRegion, else $ALIBABA_CLOUD_REGION_ID]
     #[arg(long, value_name = "ID")]
     pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lost {
+    /// An ImageRepository by its name, or OWNER/NAME on GitHub
+    pub(super) repository: String,
+    /// What is brought back, as in sha256:…; nothing, where nothing is written: they are listed
+    pub(super) digest: Option<String>,
 }
 
 #[derive(Debug, Args)]

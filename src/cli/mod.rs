@@ -12,6 +12,7 @@ mod metrics;
 mod output;
 mod plan;
 mod plan_file;
+mod restore;
 mod run;
 mod schema;
 mod session;
@@ -77,6 +78,7 @@ fn dispatch(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Some(Command::Status(selection)) => status::status(global, selection, output),
         Some(Command::Why(object)) => why::why(global, object, output),
         Some(Command::ImageId(wanted)) => image_id::image_id(global, wanted, output),
+        Some(Command::Restore(lost)) => restore::restore(global, lost, output),
         Some(Command::Schema(kind)) => schema::schema(kind, output),
         Some(Command::Simulate(options)) => simulate::simulate(options, output),
         Some(Command::Completions(shell)) => Ok(manual::completions(shell)),

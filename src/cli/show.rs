@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::engine;
 use crate::ids::ResourceId;
 use crate::kind::AnyResource;
 use crate::kinds::KINDS;
@@ -46,7 +45,7 @@ fn fenced(yaml: &str, output: Output) -> String {
 fn document(resource: &dyn AnyResource) -> Value {
     let id = resource.id();
     let mut policy = resource.policy().clone();
-    policy.guards = engine::with_defaults(&policy.guards);
+    policy.guards = resource.limits().into();
     json!({
         "apiVersion": API_VERSION,
         "kind": id.kind,

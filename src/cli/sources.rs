@@ -137,11 +137,14 @@ fn credentials(settings: &Settings) -> Vec<Source> {
 
 /// The tokens for GitHub, and what each is for.
 const TOKENS: [(&str, &str); 4] = [
-    ("GITHUB_TOKEN", "runners, runs and packages of GitHub"),
-    ("RECONCILE_GITHUB_APP_ID", "runners and runs of GitHub"),
+    ("GITHUB_TOKEN", "runs and packages of GitHub, and ghcr.io"),
+    (
+        "RECONCILE_GITHUB_APP_ID",
+        "runners of GitHub, which no kind asks for yet",
+    ),
     (
         "RECONCILE_GITHUB_APP_KEY_FILE",
-        "runners and runs of GitHub",
+        "runners of GitHub, which no kind asks for yet",
     ),
     ("GHCR_TOKEN", "packages of GitHub and ghcr.io"),
 ];
@@ -151,7 +154,7 @@ fn token(settings: &Settings, name: &str, purpose: &str) -> Source {
         Some(_) => "set",
         None => "not set",
     };
-    let value = format!("{is_set}; for {purpose}, which no kind asks for yet");
+    let value = format!("{is_set}; for {purpose}");
     Source::new(name, &value, "")
 }
 

@@ -89,7 +89,7 @@ pub(super) fn refused(
     planned: &Planned,
 ) -> BTreeMap<String, String> {
     let groups = state.deletions(resource.id(), &planned.plan);
-    refusals(&groups, &resource.policy().guards, run.flags)
+    refusals(&groups, resource.limits(), run.flags)
 }
 
 async fn carry_out(

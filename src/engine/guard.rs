@@ -5,12 +5,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::ids::ResourceId;
-use crate::resource::Guards;
+use crate::resource::Limits;
 
-/// The most deletions of one group, where nothing else is said.
-const MAX_DELETES: u64 = 10;
-/// The most percent of one group, where nothing else is said.
-const MAX_DELETE_PERCENT: u64 = 30;
 /// Groups smaller than this know no percentage.
 const PERCENT_FROM: usize = 10;
 
@@ -78,24 +74,15 @@ pub(super) struct Deletions {
     pub(super) of: usize,
 }
 
-/// The guards of a resource, with the defaults where nothing is written.
-pub fn with_defaults(guards: &Guards) -> Guards {
-    Guards {
-        max_deletes: guards.max_deletes.or(Some(MAX_DELETES)),
-        max_delete_percent: guards.max_delete_percent.or(Some(MAX_DELETE_PERCENT)),
-    }
-}
-
 /// The groups whose deletions are refused, each as a whole, with what a person reads.
 pub(super) fn refusals(
     groups: &BTreeMap<String, Deletions>,
-    guards: &Guards,
+    limits: Limits,
     flags: Flags,
 ) -> BTreeMap<String, String> {
-    let max = flags.max_deletes.or(guards.max_deletes);
-    let max = max.unwrap_or(MAX_DELETES);
-    let percent = flags.max_delete_percent.or(guards.max_delete_percent);
-    let percent = percent.unwrap_or(MAX_DELETE_PERCENT);
+    let max = flags.max_deletes.unwrap_or(limits.max_deletes);
+    let percent = flags.max_delete_percent;
+    let percent = percent.unwrap_or(limits.max_delete_percent);
     let refusal = |(group, it): (&String, &Deletions)| {
         let message = over(group, it, (max, percent))?;
         Some((group.clone(), message))

@@ -17,7 +17,7 @@ mod watch;
 mod why;
 
 pub use daemon::{Daemon, News, daemon};
-pub use guard::{Flags, Ledger, with_defaults};
+pub use guard::{Flags, Ledger};
 pub use load::{Inventory, load};
 pub use run::{Again, Ended, Extent, Run, plan, run};
 pub use select::{Filter, Selection};

@@ -361,7 +361,8 @@ impl World {
 /// The variables that point a client at a world which answers at `base`, as in `http://127.0.0.1:8080`.
 ///
 /// They hold the first key. A world without keys has a job of GitHub instead, or a credentials URI, or else the role of
-/// the instance.
+/// the instance. `RECONCILE_USER_…` and `RECONCILE_PASSWORD_…`, which end with the host, are of the first user of a
+/// registry.
 pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
     let scenario = &world.scenario;
     let mut variables = BTreeMap::new();
@@ -389,13 +390,6 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
         let registries: Vec<String> = registries.collect();
         put("RECONCILE_REGISTRIES", &registries.join(","));
     }
-    for (host, registry) in &scenario.objects.registries {
-        if let Some(user) = registry.users.first() {
-            let host = host.to_ascii_uppercase().replace(['.', '-', ':'], "_");
-            put(&format!("RECONCILE_USER_{host}"), &user.name);
-            put(&format!("RECONCILE_PASSWORD_{host}"), &user.password);
-        }
-    }
     let token = |scope: &str| scenario.github.tokens.iter().find(|it| it.may(scope));
     if !scenario.github.tokens.is_empty() {
         put("GITHUB_API_URL", &format!("{base}/github"));
@@ -421,6 +415,20 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
             put("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", &arn);
         }
         (None, None) => {}
+    }
+    variables.extend(users(scenario));
+    variables
+}
+
+/// Who signs in to each registry.
+fn users(scenario: &Scenario) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (host, registry) in &scenario.objects.registries {
+        if let Some(user) = registry.users.first() {
+            let host = host.to_ascii_uppercase().replace(['.', '-', ':'], "_");
+            variables.insert(format!("RECONCILE_USER_{host}"), user.name.clone());
+            variables.insert(format!("RECONCILE_PASSWORD_{host}"), user.password.clone());
+        }
     }
     variables
 }

@@ -5,9 +5,7 @@ use std::hint::black_box;
 use reconcile::clock::Timestamp;
 use reconcile::ids::Digest;
 use reconcile::kinds::image_repository::Spec;
-use reconcile::kinds::image_repository::retention::closure::{Verdict, verdicts};
-use reconcile::kinds::image_repository::retention::graph::{Links, Version};
-use reconcile::kinds::image_repository::retention::order::leaving;
+use reconcile::kinds::image_repository::retention::{Graph, Links, Rules, Version, frees, roots};
 use reconcile::providers::registry::Blob;
 use serde_json::json;
 
@@ -63,16 +61,25 @@ fn planning(builds: usize) -> (f64, usize) {
     .expect("the spec is right");
     let retention = spec.retention.as_ref().expect("it is written");
     let versions: Vec<Version> = (0..builds).flat_map(build).collect();
+    let required = spec.named_tags().map(str::to_owned).collect();
     let now = Timestamp::parse(NOW).expect("a time in RFC 3339");
     let mut going = 0;
     let milliseconds = best_of(ROUNDS, || {
         let begun = cpu_milliseconds();
-        let verdicts = verdicts((&spec, retention), black_box(&versions), now);
-        let leaving = black_box(leaving(&versions, &verdicts));
+        let rules = Rules {
+            spec: &spec,
+            retention,
+            required: &required,
+            now,
+        };
+        let graph = Graph::new(&spec, black_box(&versions));
+        let closure = graph.close(roots(rules, &versions));
+        let order = graph.order(&closure);
+        let freed = black_box(frees(&versions, &closure, &order));
         let took = cpu_milliseconds() - begun;
-        let gone = verdicts.iter().filter(|it| matches!(it, Verdict::Goes(_)));
-        assert_eq!(gone.count(), leaving.len(), "what goes has an order");
-        going = leaving.len();
+        let gone = closure.kept.iter().filter(|it| it.is_none());
+        assert_eq!(gone.count(), freed.len(), "what goes has an order");
+        going = order.len();
         took
     });
     assert!(
@@ -97,7 +104,8 @@ fn build(number: usize) -> [Version; VERSIONS_PER_BUILD] {
             digest: digest(part),
             id: None,
             tags: tags.to_vec(),
-            changed: Some(changed),
+            created: Some(changed),
+            updated: Some(changed),
             links: Links {
                 children: children.iter().map(|it| digest(*it)).collect(),
                 subject: subject.map(digest),
@@ -105,6 +113,7 @@ fn build(number: usize) -> [Version; VERSIONS_PER_BUILD] {
                     digest: digest(part),
                     size: 1000,
                 }],
+                size: 1000,
             },
         };
     let tag = format!("v{number}");

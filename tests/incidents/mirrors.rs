@@ -57,7 +57,7 @@ spec: {{registryRef: ghcr, repository: acme/{name}, tags: [v1], mirrors: [{mirro
     )
 }
 
-/// The sources of `v1`, each with an attestation as BuildKit makes them since 0.32.
+/// The sources of `v1`, each with an attestation as `BuildKit` makes them since 0.32.
 fn sources() -> Value {
     json!({"manifests": [
         {"tags": ["v1-amd64"], "revision": "r1", "attested": true},

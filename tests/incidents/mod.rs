@@ -23,6 +23,7 @@ mod machines;
 mod mirrors;
 mod naming;
 mod races;
+mod retention;
 mod tags;
 mod templates;
 

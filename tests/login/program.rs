@@ -161,8 +161,8 @@ fn check_says_where_every_value_comes_from() {
         "  sts                https://sts-vpc.cn-beijing.aliyuncs.com/   [ALIYUN_STS_ENDPOINT]",
         "  metadata           http://100.100.100.200/   [the default]",
         "  credentials        the key LTAI…0001 in ALIBABA_CLOUD_ACCESS_KEY_ID, with ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-        "  GITHUB_TOKEN       set; for runners, runs and packages of GitHub, which no kind asks for yet",
-        "  GHCR_TOKEN         not set; for packages of GitHub and ghcr.io, which no kind asks for yet",
+        "  GITHUB_TOKEN       set; for runs and packages of GitHub, and ghcr.io",
+        "  GHCR_TOKEN         not set; for packages of GitHub and ghcr.io",
         "  allowed hosts      all   [this is no pull request]",
         "  proxy              proxy.example:3128   [HTTPS_PROXY]",
     ] {

@@ -1,11 +1,14 @@
 //! The simulator, driven by small signed requests.
 
+mod github;
 mod guest;
 mod images;
 mod instances;
 mod launch;
 mod launch_templates;
 mod listing;
+mod registry;
+mod registry_rules;
 mod roles;
 mod scenario;
 mod server;

@@ -1,5 +1,6 @@
 //! `ImageRepository`: a repository of container images, its required tags, its mirrors, and what is retained.
 
+mod dispatch;
 mod estargz;
 mod merge;
 mod mirror;
@@ -21,7 +22,7 @@ use crate::ids::ResourceId;
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::registry::Registry;
 use crate::plan::{Because, Plan};
-use crate::resource::{Problem, Resource};
+use crate::resource::{Limits, Problem, Resource};
 
 pub use platform::Platform;
 pub use spec::{Consistency, Spec};
@@ -35,6 +36,11 @@ impl Kind for ImageRepository {
     type Spec = Spec;
     type Seen = seen::Seen;
     type Op = op::Op;
+    /// One build leaves a handful of versions.
+    const LIMITS: Limits = Limits {
+        max_deletes: 500,
+        ..Limits::USUAL
+    };
 
     fn validate(spec: &Spec) -> Vec<Problem> {
         rules::validate(spec)
@@ -68,8 +74,8 @@ impl Kind for ImageRepository {
         claims
     }
 
-    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
-        plan::plan(resource, seen)
+    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, now: Timestamp) -> Plan<op::Op> {
+        plan::plan(resource, seen, now)
     }
 
     fn why(

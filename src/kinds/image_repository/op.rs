@@ -10,8 +10,10 @@ use crate::kind::{self, Check};
 use crate::plan::Verb;
 use crate::providers::Clients;
 
+use super::dispatch;
 use super::merge;
 use super::mirror;
+use super::retention;
 
 /// One effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +23,10 @@ pub enum Op {
     Merge(merge::Op),
     /// On a tag of a mirror.
     Mirror(mirror::Op),
+    /// On a version that is not retained.
+    Retain(retention::Op),
+    /// On a workflow.
+    Dispatch(dispatch::Op),
 }
 
 impl fmt::Display for Op {
@@ -28,6 +34,8 @@ impl fmt::Display for Op {
         match self {
             Self::Merge(op) => op.fmt(f),
             Self::Mirror(op) => op.fmt(f),
+            Self::Retain(op) => op.fmt(f),
+            Self::Dispatch(op) => op.fmt(f),
         }
     }
 }
@@ -37,6 +45,8 @@ impl kind::Op for Op {
         match self {
             Self::Merge(op) => op.verb(),
             Self::Mirror(op) => op.verb(),
+            Self::Retain(op) => op.verb(),
+            Self::Dispatch(op) => op.verb(),
         }
     }
 
@@ -44,6 +54,8 @@ impl kind::Op for Op {
         match self {
             Self::Merge(op) => Some(op.object()),
             Self::Mirror(op) => Some(op.object()),
+            Self::Retain(op) => Some(op.object()),
+            Self::Dispatch(op) => Some(op.object()),
         }
     }
 
@@ -51,6 +63,8 @@ impl kind::Op for Op {
         match self {
             Self::Merge(op) => op.check(clients).await,
             Self::Mirror(op) => op.check(clients).await,
+            Self::Retain(op) => op.check(clients).await,
+            Self::Dispatch(op) => op.check(clients).await,
         }
     }
 
@@ -58,6 +72,8 @@ impl kind::Op for Op {
         match self {
             Self::Merge(op) => op.apply(clients).await,
             Self::Mirror(op) => op.apply(clients).await,
+            Self::Retain(op) => op.apply(clients).await,
+            Self::Dispatch(op) => op.apply(clients).await,
         }
     }
 }

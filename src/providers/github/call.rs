@@ -53,7 +53,6 @@ pub(super) struct Call<'a> {
 /// A successful answer.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
-    pub(super) status: u16,
     /// Null: none.
     pub(super) body: Value,
     /// The header that names the other pages.
@@ -189,6 +188,10 @@ impl GitHub {
 
     /// Success is 2xx with JSON, or with nothing at all.
     fn read(&self, call: &Call<'_>, answer: &Answer) -> Result<Reply, Fault> {
+        // The last call that this hour has: what comes next need not be refused first.
+        if let Some(wait) = fault::spent(answer, self.http.now()) {
+            self.pace.refused(self.patience.now(), Some(wait));
+        }
         if !(200..300).contains(&answer.status) {
             return Err(fault::of(call, answer, &self.account, self.http.now()));
         }
@@ -198,7 +201,6 @@ impl GitHub {
                 .map_err(|_| call.unreadable("the answer is no JSON"))?,
         };
         Ok(Reply {
-            status: answer.status,
             body,
             link: answer.header("link").map(str::to_owned),
             at: answer.date().unwrap_or_else(|| self.http.now()),

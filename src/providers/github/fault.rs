@@ -81,10 +81,16 @@ fn wait(answer: &Answer, now: Timestamp) -> Option<Duration> {
     if let Some(seconds) = number("retry-after") {
         return Some(Duration::from_secs(seconds));
     }
+    spent(answer, now)
+}
+
+/// How long it is until GitHub serves calls again, once the hour's budget is spent; none: it is not.
+pub(super) fn spent(answer: &Answer, now: Timestamp) -> Option<Duration> {
     if answer.header("x-ratelimit-remaining") != Some("0") {
         return None;
     }
-    let reset = Timestamp::EPOCH.plus(Duration::from_secs(number("x-ratelimit-reset")?));
+    let reset = answer.header("x-ratelimit-reset")?.trim().parse().ok()?;
+    let reset = Timestamp::EPOCH.plus(Duration::from_secs(reset));
     Some(reset.since(answer.date().unwrap_or(now)) + MARGIN)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -65,6 +66,8 @@ pub struct Version {
     pub created: Timestamp,
     /// When it was last changed, its tags too.
     pub updated: Timestamp,
+    /// When it was deleted; none: it was not, or GitHub does not tell.
+    pub deleted: Option<Timestamp>,
 }
 
 /// One run of a workflow.
@@ -142,6 +145,11 @@ impl GitHub {
     pub fn forget(&self) {
         self.versions.clear();
         self.runs.clear();
+    }
+
+    /// How long GitHub serves nobody any more, where that is longer than a call waits; none: it does.
+    pub fn pause(&self) -> Option<Duration> {
+        self.pace.pause(self.patience.now())
     }
 
     /// All versions of a package that exist, once a pass; a fault where there is no such package.

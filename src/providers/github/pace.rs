@@ -72,6 +72,12 @@ impl Pace {
         })
     }
 
+    /// How long everybody pauses; none: not at all, or no longer than a call waits for its turn.
+    pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
+        let pause = self.change(|it| it.opens).since(now);
+        (pause > TURN_MAX).then_some(pause)
+    }
+
     /// Notes that a call was served.
     pub(super) fn served(&self) {
         self.change(|it| it.pauses = 0);
@@ -146,7 +152,7 @@ mod tests {
     #[test]
     fn pauses_double_until_a_call_is_served() {
         let pace = Pace::default();
-        let mut pause = || pace.refused(Timestamp::EPOCH, None).as_secs();
+        let pause = || pace.refused(Timestamp::EPOCH, None).as_secs();
         assert_eq!([pause(), pause(), pause()], [60, 120, 240]);
         assert_eq!([pause(), pause(), pause()], [480, 960, 960]);
         pace.served();

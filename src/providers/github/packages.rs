@@ -136,6 +136,28 @@ impl GitHub {
         Ok(self.owner(package).unwrap_or(Owner::Organization))
     }
 
+    /// The version that was made last, as the first page tells now; none: there is none.
+    pub async fn newest_version(&self, package: &Package) -> Result<Option<Version>, Fault> {
+        let subject = package.to_string();
+        let owner = self.known_owner(package).await?;
+        let query = match owner {
+            Owner::Organization | Owner::Ourselves => format!("?per_page=1&state={ACTIVE}"),
+            Owner::User => String::new(),
+        };
+        let call = Call {
+            action: "packages/get-all-package-versions",
+            doing: "look at the newest version of a package",
+            ..package.call(&subject, owner, &format!("/versions{query}"))
+        };
+        let reply = self.call(&call).await?;
+        let page = reply.body.as_array();
+        let page = page.ok_or_else(|| call.unreadable("the page is no list"))?;
+        let versions: Result<Vec<_>, String> = page.iter().map(read_version).collect();
+        let versions = versions.map_err(|why| call.unreadable(&why))?;
+        let versions = versions.into_iter().map(|(_, it)| it);
+        Ok(versions.max_by_key(|it| it.created))
+    }
+
     /// One version as it is now; none: it is gone, or hidden from a token that may not see it.
     pub async fn version(&self, package: &Package, id: u64) -> Result<Option<Version>, Fault> {
         let subject = format!("{package} {id}");
@@ -235,6 +257,7 @@ struct Written {
     name: Digest,
     created_at: Timestamp,
     updated_at: Timestamp,
+    deleted_at: Option<Timestamp>,
     metadata: Metadata,
 }
 
@@ -259,6 +282,7 @@ fn read_version(item: &Value) -> Result<(u64, Version), String> {
         tags,
         created: written.created_at,
         updated: written.updated_at,
+        deleted: written.deleted_at,
     };
     Ok((written.id, version))
 }

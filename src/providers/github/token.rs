@@ -185,19 +185,25 @@ mod tests {
 
     #[test]
     fn packages_have_a_token_of_their_own_and_fall_back_to_the_other() {
-        let both = account(&[(FOR_PACKAGES, "one\n"), (FOR_ALL, "two")]).expect("an account");
-        assert_eq!(shown(&both, Scope::Packages).as_deref(), Some("Bearer one"));
+        let both = account(&[(FOR_PACKAGES, "first\n"), (FOR_ALL, "two")]).expect("an account");
+        assert_eq!(
+            shown(&both, Scope::Packages).as_deref(),
+            Some("Bearer first")
+        );
         assert_eq!(shown(&both, Scope::Actions).as_deref(), Some("Bearer two"));
         let one = account(&[(FOR_ALL, "two")]).expect("an account");
         assert_eq!(shown(&one, Scope::Packages).as_deref(), Some("Bearer two"));
-        let other = account(&[(FOR_PACKAGES, "one")]).expect("an account");
+        let other = account(&[(FOR_PACKAGES, "first")]).expect("an account");
         assert_eq!(
             shown(&other, Scope::Actions),
             None,
             "it is for packages only"
         );
-        assert!(!format!("{both:?}").contains("one"), "{both:?}");
-        assert_eq!(both.clean("no\tone\nsaid", Scope::Packages), "no *** said");
+        assert!(!format!("{both:?}").contains("first"), "{both:?}");
+        assert_eq!(
+            both.clean("no\tfirst\nsaid", Scope::Packages),
+            "no *** said"
+        );
     }
 
     #[test]

@@ -21,11 +21,11 @@ pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.
 /// How many bytes a manifest may have: what registries take (OCI distribution specification, "Pushing Manifests").
 pub const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
-/// What a manifest is.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is looked at where it is read, and not kept"
 )]
+/// What a manifest is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// It points to other manifests.

@@ -177,7 +177,9 @@ impl Registries {
         };
         let body = reqwest::Body::wrap_stream(stream::unfold(Some(source), Source::next));
         let call = put_call(to, blob, session);
-        let answer = self.watched(&call, body, sent).await;
+        let kind = call.kind();
+        let sending = || self.watched(&call, body, sent);
+        let answer = self.in_turn(&kind, &call, sending).await;
         let mine = failure
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -141,7 +141,7 @@ impl<'a> Call<'a> {
     }
 
     /// What a registry counts together.
-    fn kind(&self) -> String {
+    pub(super) fn kind(&self) -> String {
         let sort = match self.effect {
             Effect::Read => "read",
             Effect::Repeatable | Effect::Once => "write",
@@ -203,18 +203,27 @@ impl Registries {
         attempt: impl Fn() -> A,
     ) -> Result<T, Fault> {
         let attempt = &attempt;
-        retry(&self.patience, &POLICY, call.effect, || async move {
-            let pass = self.limiter.turn(kind).await.map_err(|wait| {
-                let seconds = wait.as_secs();
-                let message =
-                    format!("too many requests, not sent: it would be served in {seconds} s");
-                call.fault(Class::Throttled { wait: Some(wait) }, &message)
-            })?;
-            let outcome = attempt().await;
-            self.limiter.learn(kind, pass, &outcome);
-            outcome
+        retry(&self.patience, &POLICY, call.effect, || {
+            self.in_turn(kind, call, attempt)
         })
         .await
+    }
+
+    /// One attempt, when it is its turn.
+    pub(super) async fn in_turn<T, A: Future<Output = Result<T, Fault>>>(
+        &self,
+        kind: &str,
+        call: &Call<'_>,
+        attempt: impl FnOnce() -> A,
+    ) -> Result<T, Fault> {
+        let pass = self.limiter.turn(kind).await.map_err(|wait| {
+            let seconds = wait.as_secs();
+            let message = format!("too many requests, not sent: it would be served in {seconds} s");
+            call.fault(Class::Throttled { wait: Some(wait) }, &message)
+        })?;
+        let outcome = attempt().await;
+        self.limiter.learn(kind, pass, &outcome);
+        outcome
     }
 
     /// Sends a call, and once more where the registry asks who we are. A body that comes as a stream is not sent twice.

@@ -62,7 +62,7 @@ impl Limits {
     }
 
     /// The answer with its limits; 304 where the client has it already, which costs nothing (GitHub Docs, "Best practices
-    /// for using the REST API"). ETags differ from token to token (`otterdog`, issue 201).
+    /// for using the REST API"). `ETag`s differ from token to token (`otterdog`, issue 201).
     pub(super) fn shown(&mut self, ask: &Ask, rules: &GitHub, mut answer: Answer) -> Answer {
         if answer.status == 200 && ask.is_read() {
             let seed = [sender(ask).as_bytes(), &answer.body].concat();

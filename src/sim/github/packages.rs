@@ -1,9 +1,13 @@
 //! Packages and their versions (GitHub REST API, "Packages"): one version for each manifest of GHCR, named by its digest.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::clock::Timestamp;
+use crate::sim::Answer;
 use crate::sim::github::GitHub;
 use crate::sim::github::show::{self, Version};
 use crate::sim::github::wire::{Ask, Refusal, Reply, nothing};
@@ -103,7 +107,7 @@ fn get_package(registries: &mut Registries, ask: &Ask, package: &Package) -> Rep
     let (_, repository) = find(registries, package)?;
     let name = (package.owner.as_str(), package.name.as_str());
     let shown = show::package(ask, name, repository);
-    Ok(crate::sim::Answer::json(200, &shown))
+    Ok(Answer::json(200, &shown))
 }
 
 /// Newest first. The path below `/users/` documents neither pages nor a state; ASSUMED: it knows both.
@@ -120,11 +124,11 @@ fn list(registries: &mut Registries, ask: &Ask, package: &Package) -> Reply {
     let shown = versions
         .iter()
         .map(|it| show::version(ask, &package.place, it));
-    Ok(ask.page(shown.collect(), serde_json::Value::Array))
+    Ok(ask.page(shown.collect(), Value::Array))
 }
 
 fn active(repository: &Repository, at: Timestamp) -> Vec<Version<'_>> {
-    let mut tags: std::collections::BTreeMap<_, Vec<String>> = std::collections::BTreeMap::new();
+    let mut tags: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for (tag, digest) in repository.tags_at(at) {
         tags.entry(digest).or_default().push(tag.clone());
     }
@@ -175,7 +179,7 @@ fn get(registries: &mut Registries, ask: &Ask, (package, id): (&Package, &str)) 
     let (_, repository) = find(registries, package)?;
     let version = version(repository, id)?;
     let shown = show::version(ask, &package.place, &version);
-    Ok(crate::sim::Answer::json(200, &shown))
+    Ok(Answer::json(200, &shown))
 }
 
 /// A version goes with all its tags. `kairos`, issue 4724: the last tagged one does not, nor the last one at all;

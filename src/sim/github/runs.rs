@@ -46,7 +46,7 @@ pub(super) struct Runs {
     seed: u64,
     workflows: Vec<Workflow>,
     /// In the order in which they were started.
-    runs: Vec<Run>,
+    started: Vec<Run>,
 }
 
 /// What starts a run.
@@ -107,7 +107,7 @@ impl Runs {
         Self {
             seed,
             workflows: Vec::new(),
-            runs: Vec::new(),
+            started: Vec::new(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Runs {
 
     fn start(&mut self, workflow: &Workflow, start: Start) -> &Run {
         let of_same = self
-            .runs
+            .started
             .iter()
             .filter(|it| it.repository == workflow.repository && it.file == workflow.file);
         let earlier = of_same.count();
@@ -142,7 +142,7 @@ impl Runs {
             "{}/{}/{}/{earlier}",
             self.seed, workflow.repository, workflow.file
         );
-        self.runs.push(Run {
+        self.started.push(Run {
             // Real numbers are past 32 bits.
             id: 30_000_000_000 + number(&subject),
             number: earlier + 1,
@@ -158,17 +158,17 @@ impl Runs {
             pushes: workflow.pushes.clone(),
             is_over: false,
         });
-        self.runs.last().expect("it was pushed")
+        self.started.last().expect("it was pushed")
     }
 
     pub(super) fn settle(&mut self, registries: &mut Registries, now: Timestamp) {
         let due = |it: &Run| !it.is_over && it.ends <= now;
-        let mut ended: Vec<usize> = (0..self.runs.len())
-            .filter(|it| due(&self.runs[*it]))
+        let mut ended: Vec<usize> = (0..self.started.len())
+            .filter(|it| due(&self.started[*it]))
             .collect();
-        ended.sort_by_key(|it| self.runs[*it].ends);
+        ended.sort_by_key(|it| self.started[*it].ends);
         for index in ended {
-            let run = &mut self.runs[index];
+            let run = &mut self.started[index];
             run.is_over = true;
             if run.conclusion == "success" {
                 registries.pushed_by_run(&run.pushes, &run.inputs, run.ends);
@@ -212,7 +212,7 @@ impl GitHub {
             }
             ("GET", ["runs"]) => self.list(ask, &repository, |_| true),
             ("GET", ["runs", id]) => {
-                let mut runs = self.runs.runs.iter();
+                let mut runs = self.runs.started.iter();
                 let run = runs.find(|it| it.repository == repository && it.id.to_string() == *id);
                 let run = run.ok_or_else(Refusal::not_found)?;
                 Ok(Answer::json(200, &show::run(ask, run, ask.now)))
@@ -289,7 +289,7 @@ impl GitHub {
         };
         let mut runs: Vec<&Run> = self
             .runs
-            .runs
+            .started
             .iter()
             .filter(|it| it.repository == repository && is_meant(it) && it.created <= at)
             .filter(|it| fits("branch", &it.reference) && fits("event", &it.event))

@@ -111,14 +111,17 @@ impl<'a> Ask<'a> {
             let name = it.split('=').next().unwrap_or_default();
             !["", "page", "per_page"].contains(&name)
         });
-        let others: String = others.map(|it| format!("&{it}")).collect();
+        let size = format!("per_page={size}");
+        let page = format!("page={page}");
+        let query: Vec<&str> = others.chain([size.as_str(), &page]).collect();
+        let query = query.join("&");
         let path = self
             .request
             .path
             .strip_prefix("/github")
             .unwrap_or_default();
         let base = &self.base;
-        format!("<{base}{path}?per_page={size}&page={page}{others}>; rel=\"{relation}\"")
+        format!("<{base}{path}?{query}>; rel=\"{relation}\"")
     }
 }
 

@@ -80,8 +80,8 @@ impl Registries {
                 "the link is no longer good",
             ));
         }
-        let repositories = self.hosts.values().flat_map(|it| it.repositories.values());
-        let found = repositories.filter_map(|it| it.blob(&digest)).next();
+        let mut repositories = self.hosts.values().flat_map(|it| it.repositories.values());
+        let found = repositories.find_map(|it| it.blob(&digest));
         let bytes = found.ok_or_else(|| Refusal::blob_unknown(reference))?;
         serve(ask, &digest, bytes)
     }

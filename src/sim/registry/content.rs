@@ -1,4 +1,4 @@
-//! Manifests as they are written and read (OCI image specification). The fields stand in the order in which BuildKit and
+//! Manifests as they are written and read (OCI image specification). The fields stand in the order in which `BuildKit` and
 //! buildx write them, indented by two spaces.
 
 use std::collections::BTreeMap;

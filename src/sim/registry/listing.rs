@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::ids::Digest;
 use crate::sim::Answer;
 use crate::sim::registry::blobs::PAGES;
-use crate::sim::registry::content::{Content, OCI_INDEX, pointer};
+use crate::sim::registry::content::{Content, Descriptor, OCI_INDEX, pointer};
 use crate::sim::registry::wire::{Ask, Refusal, Reply, STORAGE, answer, digest};
 use crate::sim::registry::written::{Personality, Referrers};
 use crate::sim::registry::{Registries, page};
@@ -129,7 +129,7 @@ impl Registries {
     }
 }
 
-fn index(entries: &[super::content::Descriptor]) -> Answer {
+fn index(entries: &[Descriptor]) -> Answer {
     let content = Content {
         schema_version: 2,
         media_type: OCI_INDEX.to_owned(),

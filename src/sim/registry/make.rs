@@ -89,7 +89,7 @@ fn platform(text: &str) -> Platform {
     }
 }
 
-/// The image itself; an index says nothing of a variant that BuildKit would leave out.
+/// The image itself; an index says nothing of a variant that `BuildKit` would leave out.
 fn single(image: &Manifest, platform: &Platform, created: Timestamp, parts: &mut Parts) -> Made {
     let (manifest, config, layer) = if image.docker {
         (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER)
@@ -162,7 +162,7 @@ fn configuration(
     config
 }
 
-/// BuildKit, `exporter/containerimage/writer.go`, `commitAttestationsManifest`.
+/// `BuildKit`, `exporter/containerimage/writer.go`, `commitAttestationsManifest`.
 fn attestation(image: &Descriptor, is_artifact: bool, parts: &mut Parts) -> Made {
     let kind = "https://slsa.dev/provenance/v0.2";
     let statement = json!({

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::ids::Digest;
 use crate::sim::registry::history::{By, Deed};
 use crate::sim::registry::make::{self, Made, Parts};
 use crate::sim::registry::store::{Repository, When};
+use crate::sim::registry::wire::{is_name, is_tag};
 use crate::sim::registry::written::{self, Registry};
 use crate::sim::registry::{Host, Registries};
 
@@ -192,7 +194,7 @@ fn put_parts(
     for made in &parts.manifests {
         deeds.extend(repository.put(made, when, seed).1);
     }
-    let digest = crate::ids::Digest::of(&last.bytes);
+    let digest = Digest::of(&last.bytes);
     repository.count_download(&digest, written.downloads);
     for tag in &written.tags {
         deeds.extend(repository.tag(tag, &digest, when));
@@ -230,7 +232,7 @@ pub(crate) fn check(
     for (host, rules) in registries {
         for (name, written) in &rules.repositories {
             let place = format!("{host}/{name}");
-            if !super::wire::is_name(name) {
+            if !is_name(name) {
                 return Err(format!("{place} is not a name of a repository"));
             }
             check_repository(&place, written, &|it| is_known(host, name, it))?;
@@ -246,7 +248,7 @@ fn check_repository(
 ) -> Result<(), String> {
     let mut names = Vec::new();
     for manifest in &written.manifests {
-        if let Some(tag) = manifest.tags.iter().find(|it| !super::wire::is_tag(it)) {
+        if let Some(tag) = manifest.tags.iter().find(|it| !is_tag(it)) {
             return Err(format!("{place}: {tag:?} is not a tag"));
         }
         if let Some(base64) = &manifest.base64 {

@@ -1,10 +1,12 @@
 //! Uploads of blobs: whole, in chunks, resumed and given up (OCI distribution specification, "Pushing blobs").
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::ids::Digest;
+use crate::ids::{Digest, hex};
+use crate::sim::Answer;
 use crate::sim::registry::Registries;
 use crate::sim::registry::history::Deed;
 use crate::sim::registry::wire::{Ask, Refusal, Reply, answer};
@@ -103,7 +105,7 @@ impl Registries {
         Ok(created(ask, &digest))
     }
 
-    fn uploads(&mut self, ask: &Ask) -> &mut std::collections::BTreeMap<String, Upload> {
+    fn uploads(&mut self, ask: &Ask) -> &mut BTreeMap<String, Upload> {
         let host = self.hosts.get_mut(&ask.host);
         &mut host
             .expect("a request only gets to hosts that exist")
@@ -111,7 +113,7 @@ impl Registries {
     }
 }
 
-fn created(ask: &Ask, digest: &Digest) -> crate::sim::Answer {
+fn created(ask: &Ask, digest: &Digest) -> Answer {
     let location = format!("/v2/{}/blobs/{digest}", ask.repository);
     let headers = [
         ("location", location.as_str()),
@@ -121,10 +123,9 @@ fn created(ask: &Ask, digest: &Digest) -> crate::sim::Answer {
 }
 
 /// How far an upload is. The place to go on at holds a query, which clients must keep.
-fn progress(ask: &Ask, id: &str, upload: &Upload, status: u16) -> crate::sim::Answer {
+fn progress(ask: &Ask, id: &str, upload: &Upload, status: u16) -> Answer {
     let done = upload.bytes.len();
-    let state = json!({"offset": done}).to_string();
-    let state: String = state.bytes().map(|it| format!("{it:02x}")).collect();
+    let state = hex(json!({"offset": done}).to_string().as_bytes());
     let location = format!("/v2/{}/blobs/uploads/{id}?_state={state}", ask.repository);
     let range = format!("0-{}", done.saturating_sub(1));
     let headers = [

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -97,7 +98,7 @@ impl<'a> Ask<'a> {
     }
 
     /// What a trouble that shows the past takes off.
-    pub(super) fn staleness(&self) -> std::time::Duration {
+    pub(super) fn staleness(&self) -> Duration {
         let stale = self.trouble.filter(|it| it.fault == TroubleKind::Stale);
         stale.map(Trouble::duration).unwrap_or_default()
     }

@@ -96,6 +96,10 @@ pub struct Repository {
     pub removed: Vec<String>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a scenario is written by people, and says each of them by a word"
+)]
 /// A manifest.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -120,7 +124,7 @@ pub struct Manifest {
     pub revision: Option<String>,
     /// Of an image: labels of its configuration.
     pub labels: BTreeMap<String, String>,
-    /// Of an image: whether its tags name an index of it and its attestation, as BuildKit pushes it, and which form that
+    /// Of an image: whether its tags name an index of it and its attestation, as `BuildKit` pushes it, and which form that
     /// has.
     pub attested: Attested,
     /// Of an image: whether its layers are eStargz.
@@ -165,13 +169,13 @@ impl Default for Manifest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Attested {
-    /// True: an artifact with a subject and an empty configuration, as since BuildKit 0.32.
+    /// True: an artifact with a subject and an empty configuration, as since `BuildKit` 0.32.
     Plain(bool),
     /// The form before.
     Before(Legacy),
 }
 
-/// The form of attestations before BuildKit 0.32: an image with a configuration.
+/// The form of attestations before `BuildKit` 0.32: an image with a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Legacy {

@@ -164,7 +164,7 @@ def certify(folder):
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     ca, ca_key, own, own_key, request = (folder / it for it in ("ca.pem", "ca.key", "own.pem", "own.key", "request"))
     extensions = folder / "extensions"
-    extensions.write_text("subjectAltName=DNS:registry.test\nbasicConstraints=critical,CA:FALSE\n")
+    extensions.write_text("subjectAltName=DNS:registry.test,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n")
     run("openssl", "req", "-x509", *key, "-subj", "/CN=our own", "-keyout", ca_key, "-out", ca)
     run("openssl", "req", *key, "-subj", "/CN=registry.test", "-keyout", own_key, "-out", request)
     run("openssl", "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2",

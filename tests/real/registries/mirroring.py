@@ -62,6 +62,9 @@ def trusts_its_own_authority(lab):
     for tag in TAGS:
         assert target.whole(tag) == source.whole(tag), tag
     lab.holds_still(state)
+    near = lab.registry("c", host=lab.c.host)
+    state = lab.state("tls-near", lab.registry("a"), near, mirrored("app", source.name, "c", target.name))
+    lab.holds_still(state, HTTPS_PROXY=None)
     print("a registry whose CA is in SSL_CERT_FILE is mirrored to over TLS, through a proxy; without, it is not trusted")
 
 

@@ -111,7 +111,7 @@ async fn only_what_a_registry_says_is_believed() {
         let what = format!("{head:?} {get:?}");
         match (seen(head, get).await, expected) {
             (Ok(head), Ok(is_there)) => {
-                assert_eq!(head, is_there.then(|| index().head()), "{what}")
+                assert_eq!(head, is_there.then(|| index().head()), "{what}");
             }
             (Err(said), Err(start)) => assert!(said.starts_with(start), "{said} for {what}"),
             (outcome, _) => panic!("{outcome:?} for {what}"),

@@ -92,6 +92,8 @@ async fn a_repository_that_is_proven_not_to_be_there_has_none() {
     }
 }
 
+type Script = Box<dyn FnMut(&Asked) -> Answer + Send>;
+
 #[tokio::test(start_paused = true)]
 async fn half_a_listing_is_none() {
     let next =
@@ -105,7 +107,6 @@ async fn half_a_listing_is_none() {
         true => page(&["a"]).with("link", "</v2/x>; rel=next"),
         false => Answer::error(404, "NAME_UNKNOWN"),
     };
-    type Script = Box<dyn FnMut(&Asked) -> Answer + Send>;
     let scripts: [(Script, &str); 8] = [
         (
             Box::new(next("/v2/x")),

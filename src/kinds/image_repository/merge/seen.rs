@@ -44,6 +44,16 @@ pub struct Tag {
     pub parts: Result<Vec<Part>, Refusal>,
 }
 
+impl Tag {
+    /// The sources that are proven not to be there.
+    pub fn missing(&self) -> &[SourceName] {
+        match &self.parts {
+            Err(Refusal::Missing(sources)) => sources,
+            Ok(_) | Err(Refusal::Waits(_) | Refusal::Stuck(_)) => &[],
+        }
+    }
+}
+
 /// What a tag serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {

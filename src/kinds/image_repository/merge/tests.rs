@@ -112,6 +112,8 @@ fn seen(tag: Fact<Tag>) -> Repository {
             tags: BTreeMap::from([("v1".to_owned(), tag)]),
         },
         mirrors: Vec::new(),
+        retention: None,
+        dispatch: None,
     }
 }
 

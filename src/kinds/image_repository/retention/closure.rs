@@ -1,196 +1,208 @@
-//! What of a repository stays and what goes: pure, and linear in what there is.
-//!
-//! What stays is the closure of what a rule keeps: an index with all that it lists, to any depth, and whatever is about
-//! what stays. Only the rest can go, and only what is old enough.
+//! What is kept and why: everything that a rule keeps, and everything that this needs, to the fixpoint. Pure, and in time
+//! that grows with the versions and their links alone.
 
-use std::fmt;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::clock::Timestamp;
 use crate::ids::Digest;
-use crate::resource::Span;
 
-use super::super::spec::{Retention, Spec};
-use super::super::tags::fits;
-use super::graph::{Graph, Version, about};
+use super::super::spec::Spec;
+use super::version::{Version, named_after};
 
-/// Why a version stays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keep {
-    /// It serves a required tag.
-    Required(String),
-    /// A required tag is merged from it.
-    SourceOf(String),
-    /// Its tag fits a pattern that is kept.
-    Pattern(String),
-    /// It is one of the newest.
-    Last(u32),
-    /// Nothing is said of versions like it.
-    NotManaged,
-    /// It is not old enough.
-    Young(Span),
-    /// Nothing tells how old it is.
-    AgeUnknown,
-    /// A version that stays lists it.
-    PartOf(Digest),
-    /// It is about a version that stays.
-    About(Digest),
-}
-
-impl fmt::Display for Keep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Required(tag) => write!(f, "{tag} is required"),
-            Self::SourceOf(tag) => write!(f, "{tag} is merged from it"),
-            Self::Pattern(pattern) => write!(f, "keep: {pattern}"),
-            Self::Last(count) => write!(f, "keepLast={count}"),
-            Self::NotManaged => f.write_str("nothing is said of versions like it"),
-            Self::Young(span) => write!(f, "not older than {span}"),
-            Self::AgeUnknown => f.write_str("nothing tells how old it is"),
-            Self::PartOf(parent) => write!(f, "part of {parent}"),
-            Self::About(subject) => write!(f, "about {subject}"),
-        }
-    }
-}
-
-/// What becomes of a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It stays.
-    Stays(Keep),
-    /// It can go.
-    Goes(Rule),
-}
-
-/// Which rule lets a version go.
+/// Why a version is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// `retention.tagged`.
-    Tagged(Span),
-    /// `retention.untagged`.
-    Untagged(Span),
+    /// It has a required tag.
+    Required(String),
+    /// A required tag is merged from it.
+    RequiredSource(String),
+    /// A pattern of required tags fits its tag, although nothing requires it now.
+    LikeRequired(String),
+    /// Its tag fits a pattern of `retention.tagged.keep`.
+    Pattern(String, String),
+    /// It is among the newest.
+    Last(u32),
+    /// It is younger than `olderThan` of its sort.
+    Young,
+    /// Nothing tells how old it is.
+    Ageless,
+    /// There is no rule for its sort.
+    NotManaged,
+    /// It is the last one with a tag.
+    LastTagged,
+    /// This version is put together of it.
+    ChildOf(usize),
+    /// It is about this version.
+    About(usize),
+    /// This version's tag is merged from it.
+    SourceOf(usize),
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tagged(span) => write!(f, "retention.tagged.olderThan={span}"),
-            Self::Untagged(span) => write!(f, "retention.untagged.olderThan={span}"),
-        }
-    }
+/// What a closure gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closure {
+    /// Why each version is kept; none: it goes.
+    pub kept: Vec<Option<Rule>>,
+    /// Versions that are kept and lack one that they are put together of.
+    pub broken: Vec<(usize, Digest)>,
 }
 
-/// Says of every version what becomes of it, in their order.
-pub fn verdicts(
-    (spec, retention): (&Spec, &Retention),
-    versions: &[Version],
-    now: Timestamp,
-) -> Vec<Verdict> {
-    let graph = Graph::of(versions);
-    let mut verdicts: Vec<Option<Keep>> = versions
-        .iter()
-        .map(|it| by_tag(spec, retention, it))
-        .collect();
-    if let Some(tagged) = &retention.tagged {
-        for place in newest(versions, &verdicts, tagged.keep_last) {
-            verdicts[place] = Some(Keep::Last(tagged.keep_last));
-        }
-    }
-    for (place, version) in versions.iter().enumerate() {
-        if verdicts[place].is_none() {
-            verdicts[place] = by_age(retention, version, now);
-        }
-    }
-    spread(&graph, &mut verdicts);
-    let verdict = |(keep, version): (Option<Keep>, &Version)| match keep {
-        Some(keep) => Verdict::Stays(keep),
-        None => Verdict::Goes(rule(retention, version)),
-    };
-    verdicts.into_iter().zip(versions).map(verdict).collect()
+/// What keeps what: kept is what is pointed to from what is kept.
+#[derive(Debug)]
+pub struct Graph<'a> {
+    versions: &'a [Version],
+    by_digest: BTreeMap<&'a Digest, usize>,
+    edges: Vec<Vec<(usize, Edge)>>,
+    missing: Vec<(usize, Digest)>,
 }
 
-/// The strongest reason that a version's own tags give; one tag that is kept keeps all.
-fn by_tag(spec: &Spec, retention: &Retention, version: &Version) -> Option<Keep> {
-    let is_required =
-        |tag: &&String| spec.named_tags().any(|it| it == *tag) || spec.fits_pattern(tag);
-    if let Some(tag) = version.tags.iter().find(is_required) {
-        return Some(Keep::Required(tag.clone()));
-    }
-    let stem = |tag: &String| {
-        let stem = spec.stem(tag)?.to_owned();
-        is_required(&&stem).then_some(stem)
-    };
-    if let Some(tag) = version.tags.iter().find_map(stem) {
-        return Some(Keep::SourceOf(tag));
-    }
-    let patterns = retention.tagged.as_ref().map_or(&[][..], |it| &it.keep);
-    let is_kept = |pattern: &&String| version.tags.iter().any(|it| fits(pattern, it));
-    let kept = patterns.iter().find(is_kept)?;
-    Some(Keep::Pattern(kept.clone()))
+#[derive(Clone, Copy, Debug)]
+enum Edge {
+    Child,
+    About,
+    Source,
 }
 
-/// Whether a version has a tag of its own, and not only such as are about another one.
-fn is_tagged(version: &Version) -> bool {
-    version.tags.iter().any(|it| about(it).is_none())
-}
-
-/// The places of the newest tagged versions that nothing keeps yet.
-fn newest(versions: &[Version], verdicts: &[Option<Keep>], count: u32) -> Vec<usize> {
-    let is_candidate = |place: &usize| verdicts[*place].is_none() && is_tagged(&versions[*place]);
-    let mut places: Vec<usize> = (0..versions.len()).filter(is_candidate).collect();
-    places.sort_by(|a, b| {
-        let key = |place: usize| (versions[place].changed, &versions[place].digest);
-        key(*b).cmp(&key(*a))
-    });
-    places.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-    places
-}
-
-fn by_age(retention: &Retention, version: &Version, now: Timestamp) -> Option<Keep> {
-    let Some(least) = age_of(retention, version) else {
-        return Some(Keep::NotManaged);
-    };
-    match version.changed {
-        None => Some(Keep::AgeUnknown),
-        Some(changed) if now.since(changed) <= least.0 => Some(Keep::Young(least)),
-        Some(_) => None,
-    }
-}
-
-/// How old a version like this must be to go; none: such versions are not managed.
-fn age_of(retention: &Retention, version: &Version) -> Option<Span> {
-    if is_tagged(version) {
-        retention.tagged.as_ref().map(|it| it.older_than)
-    } else {
-        retention.untagged.as_ref().map(|it| it.older_than)
-    }
-}
-
-fn rule(retention: &Retention, version: &Version) -> Rule {
-    // What goes is managed, so its age is written.
-    let least = age_of(retention, version).unwrap_or(Span(std::time::Duration::MAX));
-    if is_tagged(version) {
-        Rule::Tagged(least)
-    } else {
-        Rule::Untagged(least)
-    }
-}
-
-/// Keeps what is reached from what is kept, until nothing more is.
-fn spread(graph: &Graph<'_>, verdicts: &mut [Option<Keep>]) {
-    let is_kept = |place: &usize| verdicts[*place].is_some();
-    let mut reached: Vec<usize> = (0..verdicts.len()).filter(is_kept).collect();
-    while let Some(place) = reached.pop() {
-        let from = &graph.versions[place].digest;
-        let parts = graph.children(place).map(|it| (it, false));
-        let companions = graph.companions(place).iter().map(|it| (*it, true));
-        for (next, is_about) in parts.chain(companions) {
-            if verdicts[next].is_none() {
-                verdicts[next] = Some(match is_about {
-                    true => Keep::About(from.clone()),
-                    false => Keep::PartOf(from.clone()),
-                });
-                reached.push(next);
+impl<'a> Graph<'a> {
+    /// Reads the links of all versions.
+    pub fn new(spec: &Spec, versions: &'a [Version]) -> Self {
+        let by_digest = versions.iter().enumerate();
+        let by_digest = by_digest.map(|(at, it)| (&it.digest, at)).collect();
+        let mut graph = Self {
+            versions,
+            by_digest,
+            edges: vec![Vec::new(); versions.len()],
+            missing: Vec::new(),
+        };
+        // A tag that was moved while the list was read may be on two of them.
+        let mut by_tag: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, version) in versions.iter().enumerate() {
+            for tag in &version.tags {
+                by_tag.entry(tag).or_default().push(at);
             }
         }
+        for (at, version) in versions.iter().enumerate() {
+            graph.link(at, version);
+            for tag in &version.tags {
+                let sources = spec.sources_of(tag).into_iter();
+                let sources = sources.filter_map(|it| by_tag.get(it.tag.as_str()));
+                let sources = sources.flatten();
+                let others = sources.filter(|to| **to != at);
+                graph.edges[at].extend(others.map(|to| (*to, Edge::Source)));
+            }
+        }
+        graph
+    }
+
+    fn link(&mut self, at: usize, version: &Version) {
+        for child in &version.links.children {
+            match self.by_digest.get(child) {
+                Some(to) => self.edges[at].push((*to, Edge::Child)),
+                None => self.missing.push((at, child.clone())),
+            }
+        }
+        let named = version.tags.iter().filter_map(|it| named_after(it));
+        for about in version.links.subject.iter().cloned().chain(named) {
+            if let Some(from) = self.by_digest.get(&about)
+                && *from != at
+            {
+                self.edges[*from].push((at, Edge::About));
+            }
+        }
+    }
+
+    /// Goes from what rules keep to all that this needs.
+    pub fn close(&self, roots: Vec<Option<Rule>>) -> Closure {
+        let mut kept = roots;
+        self.spread(&mut kept);
+        let has_tag = |at: usize| !self.versions[at].tags.is_empty();
+        let mut tagged = (0..self.versions.len()).filter(|at| has_tag(*at));
+        if !tagged.clone().any(|at| kept[at].is_some())
+            && let Some(first) = tagged.next()
+        {
+            let newest = tagged.fold(first, |a, b| if self.is_newer(b, a) { b } else { a });
+            kept[newest] = Some(Rule::LastTagged);
+            self.spread(&mut kept);
+        }
+        let is_kept = |(at, _): &&(usize, Digest)| kept[*at].is_some();
+        let broken = self.missing.iter().filter(is_kept).cloned().collect();
+        Closure { kept, broken }
+    }
+
+    fn is_newer(&self, a: usize, b: usize) -> bool {
+        self.versions[a].updated > self.versions[b].updated
+    }
+
+    fn spread(&self, kept: &mut [Option<Rule>]) {
+        let mut next: VecDeque<usize> = (0..kept.len()).filter(|at| kept[*at].is_some()).collect();
+        while let Some(from) = next.pop_front() {
+            for (to, edge) in &self.edges[from] {
+                if kept[*to].is_some() {
+                    continue;
+                }
+                kept[*to] = Some(match edge {
+                    Edge::Child => Rule::ChildOf(from),
+                    Edge::About => Rule::About(from),
+                    Edge::Source => Rule::SourceOf(from),
+                });
+                next.push_back(*to);
+            }
+        }
+    }
+
+    /// The versions that go, each before those that it is put together of and after those that are about it; with the
+    /// number of the group that hangs together, in which none goes when one before it did not.
+    pub fn order(&self, closure: &Closure) -> Vec<(usize, usize)> {
+        let goes = |at: usize| closure.kept[at].is_none();
+        let mut before = vec![0_usize; self.versions.len()];
+        let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.versions.len()];
+        let mut groups = Groups::new(self.versions.len());
+        for from in (0..self.versions.len()).filter(|at| goes(*at)) {
+            for (to, edge) in self.edges[from].iter().filter(|(to, _)| goes(*to)) {
+                groups.join(from, *to);
+                let (first, then) = match edge {
+                    Edge::Child | Edge::Source => (from, *to),
+                    Edge::About => (*to, from),
+                };
+                before[then] += 1;
+                after[first].push(then);
+            }
+        }
+        let free = (0..self.versions.len()).filter(|at| goes(*at) && before[*at] == 0);
+        let mut next: VecDeque<usize> = free.collect();
+        let mut ordered = Vec::new();
+        while let Some(at) = next.pop_front() {
+            ordered.push((at, groups.of(at)));
+            for then in &after[at] {
+                before[*then] -= 1;
+                if before[*then] == 0 {
+                    next.push_back(*then);
+                }
+            }
+        }
+        // What goes round in a circle has no first one and stays: digests cannot do that, names of tags can.
+        ordered
+    }
+}
+
+/// Which versions hang together (disjoint sets).
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    fn of(&mut self, at: usize) -> usize {
+        let mut root = at;
+        while self.0[root] != root {
+            self.0[root] = self.0[self.0[root]];
+            root = self.0[root];
+        }
+        root
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.of(a), self.of(b));
+        self.0[a.max(b)] = a.min(b);
     }
 }

@@ -1,7 +1,22 @@
-//! What of a repository is retained, and what goes.
+//! What is retained of a repository, and what goes without ever breaking what stays.
 
-pub mod closure;
-pub mod graph;
-pub mod order;
+mod closure;
+mod op;
+mod plan;
+mod read;
+mod roots;
+mod seen;
 #[cfg(test)]
 mod tests;
+mod version;
+mod why;
+
+pub use closure::{Closure, Graph, Rule};
+pub use op::Op;
+pub use plan::frees;
+pub(super) use plan::plan;
+pub use roots::{Rules, roots};
+pub use seen::Seen;
+pub(super) use seen::observe;
+pub use version::{Links, Version};
+pub(super) use why::why;

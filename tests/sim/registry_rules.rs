@@ -1,0 +1,448 @@
+//! What registries of each personality do that the others do not.
+
+use reconcile::ids::Digest;
+use reconcile::sim::Delivery;
+use serde_json::{Value, json};
+
+use super::registry::{
+    ACR, Desk, GHCR, OCI_INDEX, OCI_MANIFEST, PLAIN, app, body, message, refusal, text,
+};
+
+const ALL: &str = "repository:example/app:pull,push,delete";
+
+/// GHCR with a token of GitHub; `app` is public or not.
+fn ghcr(public: bool) -> Desk {
+    let mut repositories = app();
+    repositories["example/app"]["public"] = json!(public);
+    ghcr_with(&repositories, &Value::Null)
+}
+
+fn ghcr_with(repositories: &Value, times: &Value) -> Desk {
+    let tokens = json!([
+        {"token": "ghp_all", "login": "someone", "scopes": ["read:packages", "write:packages", "delete:packages"]},
+        {"token": "ghp_read", "login": "someone", "scopes": ["read:packages"]},
+    ]);
+    let registry = json!({"personality": "ghcr", "repositories": repositories});
+    let mut scenario =
+        json!({"github": {"tokens": tokens}, "objects": {"registries": {GHCR: registry}}});
+    if !times.is_null() {
+        scenario["times"] = times.clone();
+    }
+    Desk::new(GHCR, scenario)
+}
+
+#[test]
+fn ghcr_tells_where_tokens_are_and_takes_any_name_with_one_of_github() {
+    let mut desk = ghcr(false);
+    let asked = desk.get("/v2/example/app/manifests/v1");
+    assert_eq!(refusal(&asked), "401 UNAUTHORIZED");
+    let challenge = r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:example/app:pull""#;
+    assert_eq!(asked.headers["www-authenticate"], challenge);
+    assert_eq!(refusal(&desk.token(None, ALL)), "401 UNAUTHORIZED");
+    assert_eq!(refusal(&desk.token(Some("x:wrong"), ALL)), "403 DENIED");
+    desk.sign_in("whoever:ghp_read", "repository:example/app:pull");
+    assert_eq!(desk.get("/v2/example/app/manifests/v1").status, 200);
+    desk.wait(300);
+    let late = desk.get("/v2/example/app/manifests/v1");
+    assert_eq!(refusal(&late), "401 UNAUTHORIZED");
+    assert!(late.headers["www-authenticate"].ends_with("error=\"invalid_token\""));
+    desk.authorization = Some("Bearer Z2hwX3JlYWQ=".to_owned());
+    assert_eq!(desk.get("/v2/example/app/manifests/v1").status, 200);
+}
+
+#[test]
+fn ghcr_lets_everybody_pull_what_is_public() {
+    let mut desk = ghcr(true);
+    let anonymous = desk.token(None, "repository:example/app:pull");
+    let token = body(&anonymous)["token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    assert_eq!(body(&anonymous)["expires_in"], 300);
+    assert!(!token.contains('.'), "{token} looks like a JWT");
+    desk.authorization = Some(format!("Bearer {token}"));
+    assert_eq!(desk.get("/v2/example/app/manifests/v1").status, 200);
+    let absent = desk.token(None, "repository:example/absent:pull");
+    assert_eq!(refusal(&absent), "401 UNAUTHORIZED");
+}
+
+#[test]
+fn scopes_are_asked_for_on_every_request_and_both_for_a_mount() {
+    let mut repositories = app();
+    repositories["example/other"] = json!({"blobs": ["abc"]});
+    repositories["else/app"] = json!({"blobs": ["abc"]});
+    let mut desk = ghcr_with(&repositories, &Value::Null);
+    desk.sign_in("x:ghp_all", "repository:example/app:pull,push");
+    let path = |from: &str| {
+        let digest = Digest::of(b"abc");
+        format!("/v2/example/app/blobs/uploads/?mount={digest}&from={from}")
+    };
+    let alone = desk.ask(("POST", &path("example/other")), &[], &[]);
+    assert_eq!(alone.status, 401);
+    let scope = r#"scope="repository:example/app:pull,push repository:example/other:pull""#;
+    assert!(
+        alone.headers["www-authenticate"].contains(scope),
+        "{:?}",
+        alone.headers
+    );
+    desk.sign_in(
+        "x:ghp_all",
+        "repository:example/app:pull,push repository:example/other:pull repository:else/app:pull",
+    );
+    assert_eq!(
+        desk.ask(("POST", &path("example/other")), &[], &[]).status,
+        201
+    );
+    assert_eq!(desk.ask(("POST", &path("else/app")), &[], &[]).status, 202);
+}
+
+#[test]
+fn ghcr_denies_a_push_by_a_token_that_may_only_read() {
+    let mut desk = ghcr(false);
+    desk.sign_in("x:ghp_read", "repository:example/app:pull,push");
+    let index = desk.get("/v2/example/app/manifests/v1").body;
+    let denied = desk.put("/v2/example/app/manifests/v2", OCI_INDEX, &index);
+    assert_eq!(refusal(&denied), "403 DENIED");
+    assert!(message(&denied).starts_with("permission_denied"));
+    desk.sign_in("x:ghp_all", "repository:example/app:pull");
+    let unasked = desk.put("/v2/example/app/manifests/v2", OCI_INDEX, &index);
+    assert_eq!(refusal(&unasked), "401 UNAUTHORIZED");
+}
+
+fn signed_in(mut desk: Desk) -> Desk {
+    desk.sign_in("x:ghp_all", ALL);
+    desk
+}
+
+#[test]
+fn ghcr_deletes_nothing() {
+    let mut desk = signed_in(ghcr(false));
+    let digest = desk.tags()["v1"].clone();
+    for reference in ["v1", digest.as_str()] {
+        let path = format!("/v2/example/app/manifests/{reference}");
+        let refused = desk.ask(("DELETE", &path), &[], &[]);
+        assert_eq!(refusal(&refused), "405 UNSUPPORTED");
+        assert_eq!(message(&refused), "The operation is unsupported.");
+    }
+}
+
+#[test]
+fn ghcr_leads_to_its_blobs_elsewhere_and_they_refuse_a_second_proof() {
+    let mut desk = signed_in(ghcr(false));
+    let image = desk.get("/v2/example/app/manifests/v1-amd64");
+    let image = body(&image)["manifests"][0]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned();
+    let image = desk.get(&format!("/v2/example/app/manifests/{image}"));
+    let config = body(&image)["config"]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned();
+    let path = format!("/v2/example/app/blobs/{config}");
+    assert_eq!(desk.head(&path).status, 200);
+    let led = desk.get(&path);
+    assert_eq!(led.status, 307);
+    let (host, path) = led.headers["location"]
+        .strip_prefix("https://")
+        .and_then(|it| it.split_once('/'))
+        .expect("another host");
+    assert_eq!(host, "pkg-containers.githubusercontent.com");
+    let path = format!("/{path}");
+    desk.host = "pkg-containers.githubusercontent.com";
+    assert_eq!(desk.get(&path).status, 400);
+    desk.authorization = None;
+    let found = desk.get(&path);
+    assert_eq!(Digest::of(&found.body).as_str(), config);
+    let part = desk.ask(("GET", &path), &[("range", "bytes=0-0")], &[]);
+    assert_eq!(part.status, 206);
+    desk.wait(600);
+    assert_eq!(desk.get(&path).status, 403);
+    assert_eq!(desk.get(&path.replace("sig=", "sig=0")).status, 403);
+}
+
+#[test]
+fn ghcr_counts_what_is_got_and_not_what_is_looked_at() {
+    let mut desk = signed_in(ghcr(false));
+    let digest = desk.tags()["v1"].clone();
+    desk.head("/v2/example/app/manifests/v1");
+    desk.get("/v2/example/app/manifests/v1");
+    desk.get(&format!("/v2/example/app/manifests/{digest}"));
+    let count = desk.world.downloads((GHCR, "example/app"), &digest);
+    assert_eq!(count, 2);
+}
+
+/// As many tags of one image.
+fn many(count: usize) -> Value {
+    let tags: Vec<String> = (0..count).map(|it| format!("t{it:04}")).collect();
+    json!({"example/app": {"manifests": [{"tags": tags}]}})
+}
+
+#[test]
+fn ghcr_lists_a_hundred_tags_and_links_to_the_next_by_a_relative_url() {
+    let mut desk = signed_in(ghcr_with(&many(250), &Value::Null));
+    let mut path = "/v2/example/app/tags/list".to_owned();
+    let mut seen = Vec::new();
+    let mut pages = Vec::new();
+    loop {
+        let page = desk.get(&path);
+        let tags = body(&page)["tags"].as_array().expect("tags").clone();
+        pages.push(tags.len());
+        seen.extend(tags);
+        let Some(link) = page.headers.get("link") else {
+            break;
+        };
+        let next = link
+            .strip_prefix('<')
+            .and_then(|it| it.strip_suffix(">; rel=\"next\""));
+        path = next.expect("a link to the next page").to_owned();
+        assert!(path.starts_with("/v2/"), "{path}");
+    }
+    assert_eq!((pages, seen.len()), (vec![100, 100, 50], 250));
+    let page = desk.get("/v2/example/app/tags/list?n=1000");
+    assert!(!page.headers.contains_key("link"));
+}
+
+#[test]
+fn ghcr_knows_no_referrers_or_leads_astray_or_says_none() {
+    let path = format!("/v2/example/app/referrers/{}", Digest::of(b"any"));
+    let mut desk = signed_in(ghcr(false));
+    assert_eq!(refusal(&desk.get(&path)), "404 MANIFEST_UNKNOWN");
+    let with = |mode: &str| {
+        let registry = json!({"personality": "ghcr", "referrers": mode, "repositories": app(), "users": [{"name": "x", "password": "p"}]});
+        let mut desk = Desk::new(GHCR, json!({"objects": {"registries": {GHCR: registry}}}));
+        desk.sign_in("x:p", ALL);
+        desk
+    };
+    let led = with("redirect").get(&path);
+    assert_eq!(led.status, 303);
+    assert!(led.headers["location"].contains("/-/v2/packages/container/package/example/app"));
+    assert_eq!(body(&with("empty").get(&path))["manifests"], json!([]));
+}
+
+#[test]
+fn a_registry_that_lists_referrers_says_so_when_one_is_pushed() {
+    let registry = json!({"referrers": "listed", "repositories": app()});
+    let mut desk = Desk::new(PLAIN, json!({"objects": {"registries": {PLAIN: registry}}}));
+    let index = desk.get("/v2/example/app/manifests/v1-amd64");
+    let image = body(&index)["manifests"][0]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned();
+    let attestation = body(&index)["manifests"][1]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned();
+    let path = format!("/v2/example/app/referrers/{image}");
+    let listed = desk.get(&path);
+    assert_eq!(
+        body(&listed)["manifests"][0]["digest"],
+        attestation.as_str()
+    );
+    let kind = "application/vnd.docker.attestation.manifest.v1+json";
+    assert_eq!(body(&listed)["manifests"][0]["artifactType"], kind);
+    let filtered = desk.get(&format!("{path}?artifactType=else"));
+    assert_eq!(body(&filtered)["manifests"], json!([]));
+    assert_eq!(filtered.headers["oci-filters-applied"], "artifactType");
+    let bytes = desk
+        .get(&format!("/v2/example/app/manifests/{attestation}"))
+        .body;
+    let put = desk.put("/v2/example/app/manifests/again", OCI_MANIFEST, &bytes);
+    assert_eq!(put.headers["oci-subject"], image);
+}
+
+#[test]
+fn what_was_written_is_read_after_a_while() {
+    let mut desk = signed_in(ghcr_with(&app(), &json!({"registryLag": 10})));
+    let old = desk.tags()["v1"].clone();
+    let other = desk.get("/v2/example/app/manifests/v1-amd64").body;
+    for tag in ["v1", "v2"] {
+        let put = desk.put(
+            &format!("/v2/example/app/manifests/{tag}"),
+            OCI_INDEX,
+            &other,
+        );
+        assert_eq!(put.status, 201, "{}", text(&put));
+    }
+    desk.wait(9);
+    let head = desk.head("/v2/example/app/manifests/v1");
+    assert_eq!(head.headers["docker-content-digest"], old.to_string());
+    assert_eq!(desk.head("/v2/example/app/manifests/v2").status, 404);
+    desk.wait(1);
+    let head = desk.head("/v2/example/app/manifests/v1");
+    assert_eq!(
+        head.headers["docker-content-digest"],
+        Digest::of(&other).to_string()
+    );
+    assert_eq!(desk.head("/v2/example/app/manifests/v2").status, 200);
+}
+
+#[test]
+fn distribution_ignores_how_many_are_asked_for_and_keeps_no_order() {
+    let mut desk = Desk::with(PLAIN, "distribution", &many(200));
+    let page = desk.get("/v2/example/app/tags/list?n=2");
+    let tags: Vec<String> = serde_json::from_value(body(&page)["tags"].clone()).expect("tags");
+    assert_eq!(tags.len(), 200);
+    assert!(!tags.is_sorted() && !page.headers.contains_key("link"));
+    let absent = desk.get("/v2/example/absent/tags/list");
+    assert_eq!(refusal(&absent), "404 NAME_UNKNOWN");
+    let by_tag = desk.ask(("DELETE", "/v2/example/app/manifests/t0001"), &[], &[]);
+    assert_eq!(refusal(&by_tag), "400 DIGEST_INVALID");
+    let digest = desk.tags()["t0001"].clone();
+    let path = format!("/v2/example/app/manifests/{digest}");
+    assert_eq!(desk.ask(("DELETE", &path), &[], &[]).status, 202);
+    let none = desk.get("/v2/example/app/tags/list");
+    assert_eq!(body(&none)["tags"], Value::Null);
+    let referrers = desk.get(&format!("/v2/example/app/referrers/{digest}"));
+    assert_eq!(
+        (referrers.status, text(&referrers)),
+        (404, "404 page not found\n".to_owned())
+    );
+}
+
+#[test]
+fn distribution_with_users_asks_for_a_password() {
+    let registry = json!({"repositories": app(), "users": [{"name": "ci", "password": "secret"}]});
+    let mut desk = Desk::new(PLAIN, json!({"objects": {"registries": {PLAIN: registry}}}));
+    let asked = desk.get("/v2/");
+    assert_eq!(
+        asked.headers["www-authenticate"],
+        "Basic realm=\"Registry Realm\""
+    );
+    desk.authorization = Some("Basic Y2k6c2VjcmV0".to_owned());
+    assert_eq!(desk.get("/v2/").status, 200);
+    assert_eq!(desk.get("/v2/example/app/manifests/v1").status, 200);
+    desk.authorization = Some("Basic Y2k6d3Jvbmc=".to_owned());
+    assert_eq!(desk.get("/v2/example/app/manifests/v1").status, 401);
+}
+
+#[test]
+fn acr_refuses_attestations_and_says_why() {
+    let mut desk = Desk::with(ACR, "acrPersonal", &app());
+    let index = desk.get("/v2/example/app/manifests/v1-amd64");
+    let attestation = body(&index)["manifests"][1]["digest"]
+        .as_str()
+        .expect("a digest")
+        .to_owned();
+    let bytes = desk
+        .get(&format!("/v2/example/app/manifests/{attestation}"))
+        .body;
+    let refused = desk.put("/v2/example/app/manifests/again", OCI_MANIFEST, &bytes);
+    assert_eq!(refusal(&refused), "403 DENIED");
+    let said = "unknown manifest class for application/vnd.oci.empty.v1+json";
+    assert_eq!(message(&refused), said);
+}
+
+#[test]
+fn acr_denies_what_has_no_namespace_and_the_personal_edition_a_second_level() {
+    let push = |personality: &str, name: &str| {
+        let mut desk = Desk::with(ACR, personality, &json!({}));
+        desk.sign_in("ci:secret", &format!("repository:{name}:pull,push"));
+        desk.ask(("POST", &format!("/v2/{name}/blobs/uploads/")), &[], &[])
+    };
+    for (personality, name, status) in [
+        ("acrPersonal", "example/app", 202),
+        ("acrPersonal", "absent/app", 403),
+        ("acrPersonal", "example/team/app", 403),
+        ("acrEnterprise", "example/team/app", 202),
+        ("acrEnterprise", "absent/app", 403),
+    ] {
+        let answer = push(personality, name);
+        assert_eq!(answer.status, status, "{personality} {name}");
+        if status == 403 {
+            assert_eq!(
+                message(&answer),
+                "requested access to the resource is denied"
+            );
+        }
+    }
+}
+
+#[test]
+fn acr_neither_lists_private_tags_nor_deletes() {
+    let mut desk = Desk::with(ACR, "acrEnterprise", &app());
+    assert_eq!(desk.get("/v2/example/app/tags/list").status, 401);
+    let digest = desk.tags()["v1"].clone();
+    let path = format!("/v2/example/app/manifests/{digest}");
+    assert_eq!(
+        refusal(&desk.ask(("DELETE", &path), &[], &[])),
+        "405 UNSUPPORTED"
+    );
+}
+
+#[test]
+fn too_much_is_told_in_the_message_by_ghcr_and_in_a_header_by_others() {
+    let mut desk = signed_in(ghcr(false));
+    desk.trouble(&json!({"service": "registry", "action": "HEAD manifest", "object": "ghcr.io/example/app@v1", "fault": "status", "status": 429, "times": 2}));
+    assert_eq!(desk.head("/v2/example/app/manifests/v1").status, 429);
+    desk.trouble(&json!({"action": "GET manifest", "fault": "status", "status": 429}));
+    let answer = desk.get("/v2/example/app/manifests/v1");
+    assert_eq!(
+        message(&answer),
+        "retry-after: 10.3ms, allowed: 2000/minute"
+    );
+    assert!(!answer.headers.contains_key("retry-after"));
+    let mut desk = Desk::with(PLAIN, "distribution", &app());
+    desk.trouble(&json!({"fault": "status", "status": 429, "seconds": 7}));
+    let answer = desk.get("/v2/example/app/manifests/v1");
+    assert_eq!(refusal(&answer), "429 TOOMANYREQUESTS");
+    assert_eq!(answer.headers["retry-after"], "7");
+}
+
+#[test]
+fn a_minute_allows_so_many_requests_of_one_action() {
+    let registry = json!({"repositories": app()});
+    let scenario = json!({"settings": {"throttling": {"perMinute": 2}}, "objects": {"registries": {PLAIN: registry}}});
+    let mut desk = Desk::new(PLAIN, scenario);
+    let statuses: Vec<u16> = (0..3)
+        .map(|_| desk.get("/v2/example/app/manifests/v1").status)
+        .collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    desk.wait(60);
+    assert_eq!(desk.get("/v2/example/app/manifests/v1").status, 200);
+}
+
+#[test]
+fn troubles_strike_registries_as_they_strike_the_cloud() {
+    let mut desk = Desk::with(PLAIN, "distribution", &app());
+    let old = desk.tags()["v1"].clone();
+    let other = desk.get("/v2/example/app/manifests/v1-amd64").body;
+    desk.wait(60);
+    let put = "/v2/example/app/manifests/v1";
+    desk.trouble(&json!({"action": "PUT manifest", "fault": "dropBefore"}));
+    assert_eq!(desk.put(put, OCI_INDEX, &other).delivery, Delivery::Cut);
+    assert_eq!(desk.tags()["v1"], old);
+    desk.trouble(&json!({"action": "PUT manifest", "fault": "dropAfter"}));
+    assert_eq!(desk.put(put, OCI_INDEX, &other).delivery, Delivery::Cut);
+    assert_eq!(desk.tags()["v1"], Digest::of(&other));
+    desk.trouble(&json!({"action": "HEAD manifest", "fault": "stale", "seconds": 30}));
+    assert_eq!(
+        desk.head(put).headers["docker-content-digest"],
+        old.to_string()
+    );
+    desk.trouble(&json!({"action": "GET manifest", "fault": "garbage"}));
+    assert_ne!(Digest::of(&desk.get(put).body), Digest::of(&other));
+    desk.trouble(&json!({"action": "GET manifest", "fault": "garbage", "status": 502}));
+    assert!(text(&desk.get(put)).starts_with("<html>"));
+    let calls = desk.world.calls();
+    let last = calls.last().expect("calls");
+    assert_eq!(
+        (last.service, last.action.as_str(), last.write),
+        ("registry", "GET manifest", false)
+    );
+    assert_eq!(
+        last.object.as_deref(),
+        Some("registry.example/example/app@v1")
+    );
+    let writes = calls.iter().filter(|it| it.write).count();
+    assert_eq!(writes, 2);
+}
+
+#[test]
+fn a_torn_listing_of_tags_lacks_one() {
+    let mut desk = signed_in(ghcr_with(&many(150), &Value::Null));
+    desk.get("/v2/example/app/tags/list");
+    desk.trouble(&json!({"action": "GET tags", "fault": "tornShorter"}));
+    let page = desk.get("/v2/example/app/tags/list?last=t0099&n=100");
+    assert_eq!(body(&page)["tags"][0], "t0101");
+}
