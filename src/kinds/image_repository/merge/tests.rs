@@ -140,7 +140,7 @@ fn planned(sources: [(&str, &str); 2], served: Option<Served>) -> Plan<Op> {
 fn written(plan: &Plan<Op>) -> &super::Op {
     match &plan.steps[0].op {
         Op::Merge(op) => op,
-        Op::Mirror(op) => panic!("{op:?}"),
+        op @ (Op::Mirror(_) | Op::Retain(_) | Op::Dispatch(_)) => panic!("{op:?}"),
     }
 }
 
