@@ -158,6 +158,6 @@ pub(crate) fn difference<'a>(one: &'a [String], other: &'a [String]) -> Vec<&'a 
 
 /// How many writes were answered with success.
 fn effective_writes(calls: &[Call]) -> usize {
-    let is_effective = |it: &&Call| it.write && it.status == 200;
+    let is_effective = |it: &&Call| it.write && (200..300).contains(&it.status);
     calls.iter().filter(is_effective).count()
 }
