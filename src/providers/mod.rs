@@ -52,7 +52,7 @@ impl Clients {
 
     /// The fewest requests that the credentials took which were needed since the start.
     pub fn calls_for_credentials(&self) -> u64 {
-        self.aliyun.calls_for_credentials()
+        self.aliyun.calls_for_credentials() + self.registries.calls_for_credentials()
     }
 
     /// How long repeated attempts and throttling made us wait so far.

@@ -66,7 +66,7 @@ impl Registries {
 
     /// A small blob, such as a configuration; remembered like manifests.
     pub async fn blob(&self, at: &Location, blob: &Blob) -> Result<Arc<Vec<u8>>, Fault> {
-        if let Some(known) = self.shelf.blob(&blob.digest) {
+        if let Some(known) = self.shelf.blob(at, &blob.digest) {
             return Ok(Arc::new(known.bytes.clone()));
         }
         let call = blob_call(at, GET, Method::GET, &blob.digest)?.answered_by(REDIRECTS);
@@ -86,7 +86,7 @@ impl Registries {
         if Digest::of(&bytes) != blob.digest {
             return Err(call.unusable("the answer is not what its digest and its size say"));
         }
-        self.shelf.put_blob(&blob.digest, &bytes);
+        self.shelf.put_blob(at, &blob.digest, &bytes);
         Ok(Arc::new(bytes))
     }
 

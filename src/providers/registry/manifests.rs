@@ -55,14 +55,14 @@ impl Registries {
         Ok(manifest.map(|it| it.head()))
     }
 
-    /// A manifest by its digest, from memory or disk where it was read before, here or elsewhere; none: proven not to be
+    /// A manifest by its digest, from memory or disk where it was read in this repository before; none: proven not to be
     /// there.
     pub async fn manifest(
         &self,
         at: &Location,
         digest: &Digest,
     ) -> Result<Option<Arc<Manifest>>, Fault> {
-        if let Some(known) = self.shelf.manifest(digest) {
+        if let Some(known) = self.shelf.manifest(at, digest) {
             return Ok(Some(known));
         }
         self.get(at, digest.as_str()).await
@@ -96,7 +96,7 @@ impl Registries {
                 Err(call.fault(Class::Bug, &message))
             }
             Some(_) | None => {
-                self.shelf.put_manifest(manifest);
+                self.shelf.put_manifest(at, manifest);
                 Ok(())
             }
         }
@@ -116,6 +116,7 @@ impl Registries {
         // Its tags may be any.
         self.heads.clear();
         self.tags.forget(at);
+        self.shelf.forget(at, digest);
         let reply = outcome?;
         if reply.status == 404 && !proves_absence(&reply.body) {
             return Err(call.unusable("404: the answer does not come from a registry"));
@@ -138,7 +139,7 @@ impl Registries {
             return Ok(None);
         }
         let manifest = manifest(&call, reply, reference)?;
-        self.shelf.put_manifest(&manifest);
+        self.shelf.put_manifest(at, &manifest);
         Ok(Some(Arc::new(manifest)))
     }
 }

@@ -4,7 +4,7 @@
 //! not follow `Link`, hides status and Retry-After, reads a refused referrers listing as none and a failed token as an
 //! anonymous one, cannot mount with both scopes, and cannot delete.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,11 +20,12 @@ use crate::providers::http::{Http, REQUESTS_AT_ONCE};
 use crate::providers::limiter::Limiter;
 use crate::retry::Patience;
 
-use self::auth::{Challenge, Tokens};
+use self::auth::Tokens;
 use self::credentials::Credential;
 use self::places::Places;
 use self::shelf::Shelf;
 pub use self::verdicts::Verdicts;
+use self::ways::Ways;
 
 mod auth;
 mod blobs;
@@ -42,6 +43,7 @@ mod shown;
 mod tags;
 mod transport;
 mod verdicts;
+mod ways;
 
 pub use self::names::{is_repository, is_tag};
 pub use self::places::REGISTRIES;
@@ -64,8 +66,7 @@ pub struct Registries {
     gate: Semaphore,
     copies: Semaphore,
     credentials: Cache<Site, Option<Credential>>,
-    /// How each registry wants to be told who we are; none: it has not asked.
-    ways: Mutex<BTreeMap<Site, Challenge>>,
+    ways: Ways,
     tokens: Tokens,
     heads: Cache<(Location, String), Option<Head>>,
     tags: Cache<Location, Complete<String>>,
@@ -155,7 +156,7 @@ impl Registries {
             gate: Semaphore::new(REQUESTS_AT_ONCE),
             copies: Semaphore::new(COPIES_AT_ONCE),
             credentials: Cache::default(),
-            ways: Mutex::default(),
+            ways: Ways::default(),
             tokens: Tokens::default(),
             heads: Cache::default(),
             tags: Cache::default(),
@@ -181,22 +182,13 @@ impl Registries {
         self.tokens.look_again(self.patience.now());
     }
 
+    /// The fewest requests that it took to be let in so far: one that is refused for each registry that asks who we are,
+    /// and one for each token.
+    pub(super) fn calls_for_credentials(&self) -> u64 {
+        self.ways.asking() + self.tokens.fetched()
+    }
+
     fn lock_unlisted(&self) -> std::sync::MutexGuard<'_, BTreeSet<Site>> {
         self.unlisted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn way(&self, site: &Site) -> Option<Challenge> {
-        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        ways.get(site).cloned()
-    }
-
-    /// What a challenge asks for is of one call; how it asks is of the registry.
-    fn learn_way(&self, site: &Site, way: &Challenge) {
-        let mut way = way.clone();
-        if let Challenge::Bearer { scopes, .. } = &mut way {
-            *scopes = auth::Scopes::default();
-        }
-        let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-        ways.insert(site.clone(), way);
     }
 }

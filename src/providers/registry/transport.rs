@@ -239,18 +239,24 @@ impl Registries {
         let is_streamed = stream.is_some();
         // Wherever else we are led, nobody learns who we are.
         let is_ours = url.origin() == registry.origin();
-        let used = match self.way(&call.at.site) {
+        let first = self.ways.first(&call.at.site).await;
+        let used = match self.ways.of(&call.at.site) {
             Some(way) if is_ours => self.authorization(call, credential, (&way, None)).await?,
             Some(_) | None => None,
         };
-        let opened = self.send(call, &url, (used.as_ref(), stream)).await?;
-        if opened.status != 401 || !is_ours || is_streamed {
-            return self.sorted(call, credential, opened).await;
-        }
-        let Some(way) = choose(&challenges(&opened.headers), credential.is_some()) else {
+        let opened = self.send(call, &url, (used.as_ref(), stream)).await;
+        let way = match &opened {
+            Ok(opened) if opened.status == 401 && is_ours => {
+                choose(&challenges(&opened.headers), credential.is_some())
+            }
+            Ok(_) | Err(_) => None,
+        };
+        self.ways.learn(&call.at.site, way.as_ref());
+        drop(first);
+        let opened = opened?;
+        let Some(way) = way.filter(|_| !is_streamed) else {
             return self.sorted(call, credential, opened).await;
         };
-        self.learn_way(&call.at.site, &way);
         let fresh = self
             .authorization(call, credential, (&way, used.as_ref()))
             .await?;

@@ -234,19 +234,20 @@ pub(super) fn rule(version: &Version, retention: &Retention) -> String {
 }
 
 /// The bytes that go with each version: those of its own manifest, and of blobs that neither a kept version nor one that
-/// goes before has.
+/// goes after it has.
 pub fn frees(versions: &[Version], closure: &Closure, order: &[(usize, usize)]) -> Vec<u64> {
     let kept = versions.iter().zip(&closure.kept);
     let kept = kept.filter(|(_, rule)| rule.is_some());
     let kept = kept.flat_map(|(it, _)| &it.links.blobs);
     let mut used: BTreeSet<&Digest> = kept.map(|it| &it.digest).collect();
     let mut freed = Vec::new();
-    for (at, _) in order {
+    for (at, _) in order.iter().rev() {
         let links = &versions[*at].links;
         let blobs = links.blobs.iter().filter(|it| used.insert(&it.digest));
         let blobs = blobs.fold(0_u64, |sum, it| sum.saturating_add(it.size));
         freed.push(blobs.saturating_add(links.size));
     }
+    freed.reverse();
     freed
 }
 

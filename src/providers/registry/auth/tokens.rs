@@ -3,6 +3,7 @@
 //! Source: documentation of Distribution, "Token authentication". Those of ghcr.io are opaque, others are JSON Web Tokens.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +52,10 @@ struct Slot {
 
 /// All tokens.
 #[derive(Debug, Default)]
-pub(in crate::providers::registry) struct Tokens(Mutex<BTreeMap<Wanted, Arc<Slot>>>);
+pub(in crate::providers::registry) struct Tokens {
+    slots: Mutex<BTreeMap<Wanted, Arc<Slot>>>,
+    fetched: AtomicU64,
+}
 
 impl Slot {
     /// Whether it is to be fetched anew.
@@ -77,6 +81,7 @@ impl Tokens {
         let slot = self.slot(wanted, (refused, asked), now());
         let fetched = slot.outcome.get_or_init(|| async {
             let outcome = fetch(slot.scopes.clone()).await;
+            self.fetched.fetch_add(1, Ordering::Relaxed);
             (outcome, now())
         });
         fetched.await.0.clone()
@@ -105,6 +110,11 @@ impl Tokens {
         }
     }
 
+    /// How many tokens were asked for.
+    pub(in crate::providers::registry) fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
     /// Asks again at the next call where it failed, and lets go of what is over.
     pub(in crate::providers::registry) fn look_again(&self, now: Timestamp) {
         let is_kept = |slot: &Arc<Slot>| match slot.outcome.get() {
@@ -116,7 +126,7 @@ impl Tokens {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Wanted, Arc<Slot>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

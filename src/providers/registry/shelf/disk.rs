@@ -1,4 +1,4 @@
-//! The part of the shelf that is on disk: a file for each digest. Losing any of it costs a request.
+//! The part of the shelf that is on disk: a file for each digest of a repository. Losing any of it costs a request.
 //!
 //! A file is a line with the media type, and the bytes. Nothing waits for the disk: what a crash leaves half-written does
 //! not fit its digest, and is not read.
@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Manifest;
+use super::{Key, Manifest};
 use crate::ids::Digest;
 
 /// How many bytes are kept; the oldest files go first.
@@ -42,9 +42,19 @@ impl Disk {
         }
     }
 
+    fn path(&self, place: &str, digest: &Digest) -> PathBuf {
+        self.folder.join(format!("{place}-{}", digest.digits()))
+    }
+
+    /// Removes what is there.
+    pub(super) fn remove(&self, (place, digest): &Key) {
+        // Where that fails, it is asked for as if it were still there, and the registry says the rest.
+        let _ = fs::remove_file(self.path(place, digest));
+    }
+
     /// What is there under this digest, if it is that.
-    pub(super) fn read(&self, digest: &Digest) -> Option<Manifest> {
-        let path = self.folder.join(digest.digits());
+    pub(super) fn read(&self, (place, digest): &Key) -> Option<Manifest> {
+        let path = self.path(place, digest);
         let mut bytes = fs::read(&path).ok()?;
         let end = bytes.iter().position(|it| *it == b'\n');
         let media_type = end.and_then(|end| String::from_utf8(bytes[..end].to_vec()).ok());
@@ -64,8 +74,8 @@ impl Disk {
     }
 
     /// Writes it where it is not there yet.
-    pub(super) fn write(&mut self, manifest: &Manifest) {
-        let path = self.folder.join(manifest.digest.digits());
+    pub(super) fn write(&mut self, place: &str, manifest: &Manifest) {
+        let path = self.path(place, &manifest.digest);
         if path.exists() || manifest.media_type.contains('\n') {
             return;
         }
@@ -143,9 +153,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut disk = Disk::open(folder.path()).expect("it can be used");
         let good = manifest(b"{}\n{}");
-        disk.write(&good);
-        assert_eq!(disk.read(&good.digest), Some(good.clone()));
-        let path = folder.path().join(good.digest.digits());
+        disk.write("here", &good);
+        assert_eq!(
+            disk.read(&("here".to_owned(), good.digest.clone())),
+            Some(good.clone())
+        );
+        let path = folder.path().join(format!("here-{}", good.digest.digits()));
         for torn in [
             &b""[..],
             b"application/x",
@@ -153,11 +166,18 @@ mod tests {
             b"\xff\n{}\n{}",
         ] {
             fs::write(&path, torn).expect("a file");
-            assert_eq!(disk.read(&good.digest), None, "{torn:?}");
+            assert_eq!(
+                disk.read(&("here".to_owned(), good.digest.clone())),
+                None,
+                "{torn:?}"
+            );
             assert!(!path.exists());
         }
-        disk.write(&good);
-        assert_eq!(disk.read(&good.digest), Some(good));
+        disk.write("here", &good);
+        assert_eq!(
+            disk.read(&("here".to_owned(), good.digest.clone())),
+            Some(good)
+        );
     }
 
     #[test]
@@ -170,9 +190,12 @@ mod tests {
         file.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
         disk.bytes = DISK_BYTES_MAX;
         let new = manifest(b"{}");
-        disk.write(&new);
+        disk.write("here", &new);
         assert!(!old.exists());
-        assert_eq!(disk.read(&new.digest), Some(new));
+        assert_eq!(
+            disk.read(&("here".to_owned(), new.digest.clone())),
+            Some(new)
+        );
         assert!(disk.bytes < 100);
     }
 
