@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
-use crate::fault::Fault;
+use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token, hex};
 use crate::kind::{AnyOp, AnyResource, AnySeen, Context, Outputs};
 use crate::plan::{Health, Plan, Verb, Why};
@@ -90,6 +90,7 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
     // Only the answers told the cloud's time.
     let began = now.minus(run.clock.now().since(set_out));
     let mut resources = planned(seen, now);
+    hold_another_account(&mut resources);
     hold_rivals(inventory, &mut resources);
     hold_creations(inventory, &mut resources);
     Look {
@@ -148,6 +149,22 @@ fn follows(fault: &Fault, message: &str) -> Fault {
         hint: None,
         subject: None,
         ..fault.clone()
+    }
+}
+
+/// Files that are for another account are not for these credentials: nothing of them is done, in whatever service.
+fn hold_another_account(resources: &mut BTreeMap<ResourceId, Result<Planned, Fault>>) {
+    let mut faults = resources.values().filter_map(|it| it.as_ref().err());
+    let Some(fault) = faults.find(|it| it.class == Class::Account).cloned() else {
+        return;
+    };
+    for planned in resources.values_mut() {
+        if planned.as_ref().is_ok_and(|it| !it.plan.steps.is_empty()) {
+            *planned = Err(follows(
+                &fault,
+                "nothing is done, for the account is another",
+            ));
+        }
     }
 }
 
