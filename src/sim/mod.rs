@@ -384,16 +384,14 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
     let trusting = by_token.find_map(|it| Some((it, it.tokens.as_ref()?)));
     let start = format!("acs:ram::{}", scenario.account);
     let registries = world.registry_addresses();
-    if !registries.is_empty() {
-        let registries = registries.iter();
-        let registries = registries.map(|(host, address)| format!("{host}=http://{address}"));
-        let registries: Vec<String> = registries.collect();
-        put("RECONCILE_REGISTRIES", &registries.join(","));
-    }
+    let registries = registries.iter();
+    let registries = registries.map(|(host, address)| format!("{host}=http://{address}"));
+    // Whatever this world does not have must not be looked for in the real one.
+    let registries = registries.chain([format!("*={base}")]);
+    let registries: Vec<String> = registries.collect();
+    put("RECONCILE_REGISTRIES", &registries.join(","));
     let token = |scope: &str| scenario.github.tokens.iter().find(|it| it.may(scope));
-    if !scenario.github.tokens.is_empty() {
-        put("GITHUB_API_URL", &format!("{base}/github"));
-    }
+    put("GITHUB_API_URL", &format!("{base}/github"));
     if let Some(token) = token("repo") {
         put("GITHUB_TOKEN", &token.token);
     }

@@ -95,6 +95,16 @@ impl Place {
         place
     }
 
+    /// The same without registries, for tests whose own world has none.
+    pub(crate) fn with_machines() -> Self {
+        let place = Self::with_examples();
+        for file in ["registries", "repositories"] {
+            let path = place.path(&format!("state/{file}.yaml"));
+            fs::remove_file(path).expect("it is an example");
+        }
+        place
+    }
+
     pub(crate) fn empty() -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
         fs::create_dir(folder.path().join("state")).expect("a new folder is empty");

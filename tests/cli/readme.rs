@@ -50,7 +50,8 @@ fn the_state_files_that_it_shows_are_valid() {
     let place = Place::with_examples();
     let [images, tags] = blocks("yaml").try_into().expect("there are two");
     place.write("state/images.yaml", &images);
-    place.write("state/shown.yaml", &tags);
+    place.write("state/registries.yaml", &tags);
+    place.write("state/repositories.yaml", "");
     let valid = place.run(&["check"]).exits(0).stdout;
     assert!(valid.ends_with(" resources in state: valid\n"), "{valid}");
 }

@@ -59,7 +59,7 @@ fn a_region_that_does_not_exist_is_a_fault_and_not_an_empty_account() {
 
 #[test]
 fn a_guard_refuses_a_group_as_a_whole_and_says_what_would_allow_it() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     place.edit("state/images.yaml", "keep: 5", "keep: 1");
     let arguments = ["--once", "--simulate", "--wait", "2h", "--max-deletes", "4"];
     let run = place.run(&arguments).exits(4);
@@ -117,7 +117,7 @@ fn a_suspended_resource_is_planned_and_never_acted_on() {
 
 #[test]
 fn two_policies_that_select_one_machine_both_stand_still() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     place.edit(
         "state/instances.yaml",
         "{GITHUB_RUNNER_TYPE: aliyun-ecs-spot}",

@@ -15,7 +15,7 @@ const APPLY: [&str; 5] = [
 
 /// The example files over a world of this past.
 fn place(images: &Value) -> Place {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     let world = json!({"objects": {"images": images}});
     place.write("world.yaml", &world.to_string());
     place

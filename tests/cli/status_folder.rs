@@ -129,7 +129,7 @@ fn damage_in_it_costs_nothing_but_time() {
 
 #[test]
 fn a_program_that_is_killed_at_any_line_of_its_log_leaves_a_status_that_can_be_read() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     let mut lines = 0;
     loop {
         let mut child = once(&place)

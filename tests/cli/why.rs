@@ -9,7 +9,7 @@ const TAGS: &str =
 
 /// A world with seven owned images of one line, the newest of them `-latest`, and machines.
 fn place() -> Place {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     place.edit("state/images.yaml", "[amd64, arm64]", "[amd64]");
     let tags: Value = serde_json::from_str(TAGS).expect("tags are JSON");
     let image = |n: usize| {

@@ -191,7 +191,7 @@ fn a_pull_request_plans_and_never_applies() {
 
 #[test]
 fn a_summary_is_cut_at_its_limit_and_says_how_much_is_missing() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     let image = |n: usize| {
         json!({
             "ImageId": format!("m-{n:05}"),

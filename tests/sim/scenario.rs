@@ -220,7 +220,13 @@ fn the_environment_points_a_client_at_the_world() {
             "ALIYUN_ECS_ENDPOINT",
             "ALIYUN_METADATA_ENDPOINT",
             "ALIYUN_STS_ENDPOINT",
+            "GHCR_TOKEN",
+            "GITHUB_API_URL",
+            "GITHUB_TOKEN",
             "NO_PROXY",
+            "RECONCILE_PASSWORD_REGISTRY_CN_HANGZHOU_ALIYUNCS_COM",
+            "RECONCILE_REGISTRIES",
+            "RECONCILE_USER_REGISTRY_CN_HANGZHOU_ALIYUNCS_COM",
         ]
     );
     assert_eq!(environment["ALIYUN_STS_ENDPOINT"], "http://127.0.0.1:8080");

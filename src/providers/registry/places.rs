@@ -10,7 +10,8 @@ use crate::fault::{Class, Fault};
 use crate::providers::Settings;
 use crate::providers::http::is_loopback;
 
-/// Where registries really answer, as in `ghcr.io=http://127.0.0.1:5000`, with commas between them; on loopback only.
+/// Where registries really answer, as in `ghcr.io=http://127.0.0.1:5000`, with commas between them; on loopback only. `*`
+/// stands for every other registry.
 pub const REGISTRIES: &str = "RECONCILE_REGISTRIES";
 
 /// Where the registry that everybody calls `docker.io` answers (Docker documentation, "Registry authentication").
@@ -31,7 +32,7 @@ impl Places {
 
     /// The base URL of a registry. Plain http is for this machine alone.
     pub(super) fn url(&self, site: &Site) -> Result<Url, Fault> {
-        if let Some(url) = self.0.get(&site.host) {
+        if let Some(url) = self.0.get(&site.host).or_else(|| self.0.get("*")) {
             return Ok(url.clone());
         }
         let host = match site.host.as_str() {
