@@ -89,9 +89,23 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
     let now = clients.now();
     // Only the answers told the cloud's time.
     let began = now.minus(run.clock.now().since(set_out));
+    let mut resources = planned(seen, now);
+    hold_rivals(inventory, &mut resources);
+    hold_creations(inventory, &mut resources);
+    Look {
+        now,
+        began,
+        resources,
+    }
+}
+
+/// Plans for everything that was seen.
+fn planned(
+    seen: BTreeMap<ResourceId, Result<Box<dyn AnySeen>, Fault>>,
+    now: Timestamp,
+) -> BTreeMap<ResourceId, Result<Planned, Fault>> {
     let contested = contested(&seen);
-    let mut resources: BTreeMap<ResourceId, Result<Planned, Fault>> = BTreeMap::new();
-    for (id, seen) in seen {
+    let planned = |(id, seen): (ResourceId, Result<Box<dyn AnySeen>, Fault>)| {
         let planned = seen.map(|seen| {
             let mut plan = seen.plan(now);
             if let Some(message) = contested.get(&id) {
@@ -107,15 +121,9 @@ pub(super) async fn look(run: &Run<'_>, record: &Record) -> Look {
                 seen,
             }
         });
-        resources.insert(id, planned);
-    }
-    hold_rivals(inventory, &mut resources);
-    hold_creations(inventory, &mut resources);
-    Look {
-        now,
-        began,
-        resources,
-    }
+        (id, planned)
+    };
+    seen.into_iter().map(planned).collect()
 }
 
 /// What cannot be looked at stops all that refers to it: it may be another account.
