@@ -123,6 +123,8 @@ fn count(board: &Board, cloud: &Cloud, news: &News<'_>) {
 struct Said {
     remarks: BTreeMap<ResourceId, Vec<String>>,
     left_alone: BTreeSet<String>,
+    /// Whether the state files were broken when they were last spoken of.
+    is_broken: bool,
 }
 
 impl Said {
@@ -133,8 +135,12 @@ impl Said {
                 self.remarks
                     .retain(|id, _| inventory.resources.contains_key(id));
                 self.left_alone.clear();
+                if std::mem::take(&mut self.is_broken) {
+                    output::complain("the state files are valid again, and in force");
+                }
             }
             News::Broken(findings) => {
+                self.is_broken = true;
                 workflow::annotate(findings);
                 output::complain(&format!(
                     "{}\nthe state files before these stay in force",

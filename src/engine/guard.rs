@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::ids::ResourceId;
+use crate::kind::AnyOp;
+use crate::plan::{Plan, Step, Verb};
 use crate::resource::Limits;
 
 /// Groups smaller than this know no percentage.
@@ -24,41 +26,65 @@ pub struct Flags {
 pub struct Ledger {
     /// How far back it counts; none: all of this process.
     pub window: Option<Duration>,
-    deleted: BTreeMap<(ResourceId, String), Vec<Timestamp>>,
-    /// Sizes of a group, each larger than all that were seen later.
-    sizes: BTreeMap<(ResourceId, String), Vec<(Timestamp, usize)>>,
+    groups: BTreeMap<(ResourceId, String), Past>,
+}
+
+/// What is remembered of one group.
+#[derive(Clone, Debug, Default)]
+struct Past {
+    deleted: Vec<Timestamp>,
+    /// How many objects it had, each more than at any later time.
+    sizes: Vec<(Timestamp, usize)>,
 }
 
 impl Ledger {
     /// Notes how many objects a group has now.
     pub(super) fn see(&mut self, id: &ResourceId, group: &str, size: usize, now: Timestamp) {
-        let sizes = self.sizes.entry((id.clone(), group.to_owned()));
-        let sizes = sizes.or_default();
-        sizes.retain(|(at, it)| {
-            *it > size && self.window.is_none_or(|window| now.since(*at) < window)
-        });
-        sizes.push((now, size));
+        let past = self.past(id, group, now);
+        past.sizes.retain(|(_, it)| *it > size);
+        past.sizes.push((now, size));
     }
 
-    /// The most objects that a group had; 0: it was never seen.
-    pub(super) fn largest(&self, id: &ResourceId, group: &str) -> usize {
-        let sizes = self.sizes.get(&(id.clone(), group.to_owned()));
-        let first = sizes.and_then(|it| it.first());
-        first.map_or(0, |(_, size)| *size)
-    }
-
+    /// Notes that an object of a group was deleted.
     pub(super) fn note(&mut self, id: &ResourceId, group: &str, now: Timestamp) {
-        let deleted = self.deleted.entry((id.clone(), group.to_owned()));
-        let deleted = deleted.or_default();
-        deleted.retain(|it| self.window.is_none_or(|window| now.since(*it) < window));
-        deleted.push(now);
+        self.past(id, group, now).deleted.push(now);
     }
 
-    pub(super) fn count(&self, id: &ResourceId, group: &str, now: Timestamp) -> usize {
-        let deleted = self.deleted.get(&(id.clone(), group.to_owned()));
-        let counts = |it: &&Timestamp| self.window.is_none_or(|window| now.since(**it) < window);
-        deleted.map_or(0, |it| it.iter().filter(counts).count())
+    /// Adds to the deletions of a plan what was before.
+    pub(super) fn recall(
+        &self,
+        id: &ResourceId,
+        groups: &mut BTreeMap<String, Deletions>,
+        now: Timestamp,
+    ) {
+        for (group, it) in groups {
+            let Some(past) = self.groups.get(&(id.clone(), group.clone())) else {
+                continue;
+            };
+            let deleted = past.deleted.iter();
+            let window = self.window;
+            it.done = deleted.filter(|at| is_within(window, **at, now)).count();
+            let sizes = past
+                .sizes
+                .iter()
+                .filter(|(at, _)| is_within(window, *at, now));
+            it.of = sizes.map(|(_, size)| *size).fold(it.existing, usize::max);
+        }
     }
+
+    /// What is remembered of a group, without what does not count any more.
+    fn past(&mut self, id: &ResourceId, group: &str, now: Timestamp) -> &mut Past {
+        let window = self.window;
+        let past = self.groups.entry((id.clone(), group.to_owned()));
+        let past = past.or_default();
+        past.deleted.retain(|at| is_within(window, *at, now));
+        past.sizes.retain(|(at, _)| is_within(window, *at, now));
+        past
+    }
+}
+
+fn is_within(window: Option<Duration>, at: Timestamp, now: Timestamp) -> bool {
+    window.is_none_or(|window| now.since(at) < window)
 }
 
 /// The deletions of one group.
@@ -72,6 +98,32 @@ pub(super) struct Deletions {
     pub(super) existing: usize,
     /// The most objects that the group had, as far back as it counts.
     pub(super) of: usize,
+}
+
+/// The deletions of a plan, by group. One that `is_settling` was done and still shows: it counts once.
+pub(super) fn deletions(
+    plan: &Plan<Box<dyn AnyOp>>,
+    is_settling: impl Fn(&Step<Box<dyn AnyOp>>) -> bool,
+) -> BTreeMap<String, Deletions> {
+    let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
+    for (group, size) in &plan.groups {
+        groups.entry(group.clone()).or_default().existing = *size;
+    }
+    for step in &plan.steps {
+        let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) else {
+            continue;
+        };
+        let deletions = groups.entry(group.clone()).or_default();
+        if is_settling(step) {
+            deletions.existing = deletions.existing.saturating_sub(1);
+        } else {
+            deletions.planned += 1;
+        }
+    }
+    for it in groups.values_mut() {
+        it.of = it.existing;
+    }
+    groups
 }
 
 /// The groups whose deletions are refused, each as a whole, with what a person reads.
@@ -182,10 +234,15 @@ mod tests {
             window: Some(Duration::from_secs(24 * 3600)),
             ..Ledger::default()
         };
-        assert_eq!(ledger.largest(&id, "images"), 0);
-        for (at, size, largest) in [(0, 9, 9), (1, 7, 9), (2, 8, 9), (25, 3, 8), (27, 4, 4)] {
+        let largest = |ledger: &Ledger, at| {
+            let mut groups = BTreeMap::from([("images".to_owned(), Deletions::default())]);
+            ledger.recall(&id, &mut groups, hour(at));
+            groups["images"].of
+        };
+        assert_eq!(largest(&ledger, 0), 0);
+        for (at, size, expected) in [(0, 9, 9), (1, 7, 9), (2, 8, 9), (25, 3, 8), (27, 4, 4)] {
             ledger.see(&id, "images", size, hour(at));
-            assert_eq!(ledger.largest(&id, "images"), largest, "at hour {at}");
+            assert_eq!(largest(&ledger, at), expected, "at hour {at}");
         }
     }
 

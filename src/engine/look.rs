@@ -106,7 +106,7 @@ fn planned(
     now: Timestamp,
 ) -> BTreeMap<ResourceId, Result<Planned, Fault>> {
     let contested = contested(&seen);
-    let planned = |(id, seen): (ResourceId, Result<Box<dyn AnySeen>, Fault>)| {
+    let with_plan = |(id, seen): (ResourceId, Result<Box<dyn AnySeen>, Fault>)| {
         let planned = seen.map(|seen| {
             let mut plan = seen.plan(now);
             if let Some(message) = contested.get(&id) {
@@ -124,7 +124,7 @@ fn planned(
         });
         (id, planned)
     };
-    seen.into_iter().map(planned).collect()
+    seen.into_iter().map(with_plan).collect()
 }
 
 /// What cannot be looked at stops all that refers to it: it may be another account.

@@ -13,7 +13,7 @@ use crate::store::folder::Folder;
 use crate::store::journal::{Intent, Journal};
 use crate::store::record::Record;
 
-use super::guard::{Deletions, Ledger};
+use super::guard::{self, Deletions, Ledger};
 use super::look::{Look, token};
 
 /// How long an effect may take to show in a listing before it is tried again.
@@ -31,6 +31,7 @@ pub struct State {
     journal: Journal,
     /// Where the record is kept; none: nowhere.
     folder: Option<PathBuf>,
+    /// When the last look was over, and when it began.
     now: Timestamp,
     began: Timestamp,
 }
@@ -124,30 +125,10 @@ impl State {
         id: &ResourceId,
         plan: &Plan<Box<dyn AnyOp>>,
     ) -> BTreeMap<String, Deletions> {
-        let mut groups: BTreeMap<String, Deletions> = BTreeMap::new();
-        for (group, size) in &plan.groups {
-            let deletions = Deletions {
-                done: self.ledger.count(id, group, self.now),
-                existing: *size,
-                ..Deletions::default()
-            };
-            groups.insert(group.clone(), deletions);
-        }
-        for step in &plan.steps {
-            let (Verb::Delete, Some(group)) = (step.op.verb(), &step.group) else {
-                continue;
-            };
-            let deletions = groups.entry(group.clone()).or_default();
-            if self.is_settling(&token(id, step.op.as_ref())) {
-                // It was done and still shows: it counts once.
-                deletions.existing = deletions.existing.saturating_sub(1);
-            } else {
-                deletions.planned += 1;
-            }
-        }
-        for (group, it) in &mut groups {
-            it.of = it.existing.max(self.ledger.largest(id, group));
-        }
+        let is_settling =
+            |step: &Step<Box<dyn AnyOp>>| self.is_settling(&token(id, step.op.as_ref()));
+        let mut groups = guard::deletions(plan, is_settling);
+        self.ledger.recall(id, &mut groups, self.now);
         groups
     }
 

@@ -173,7 +173,10 @@ impl Report {
                 .sum::<usize>()
         };
         let refused = all(|it| matches!(it, Outcome::Refused(_)));
-        let unknown = self.unknown.len();
+        // A resource that could not be looked at counts as one object: nobody knows how many it has.
+        let is_unseen = |it: &&Resource| matches!(it.state, State::Unseen(_));
+        let unseen = self.resources.values().filter(is_unseen).count();
+        let unknown = self.unknown.len() + unseen;
         let (create, change, delete) = (of(Verb::Create), of(Verb::Update), of(Verb::Delete));
         if !self.applied {
             return format!(

@@ -109,6 +109,20 @@ fn a_missing_permission_is_named_and_deletes_nothing_that_depends_on_it() {
 }
 
 #[test]
+fn what_could_not_be_looked_at_is_counted_as_unknown() {
+    let place = place(&json!({"keys": key_without(&["DescribeImages"])}));
+    for (arguments, sum) in [
+        (
+            &["plan", "--simulate=world.yaml"][..],
+            "0 refused, 1 unknown. ",
+        ),
+        (&ALL, "0 failed, 0 refused, 1 unknown. "),
+    ] {
+        tell(&place, arguments).exits(1).says(sum);
+    }
+}
+
+#[test]
 fn an_empty_list_without_permission_is_no_proof_that_there_are_no_instances() {
     // Nothing but a policy is declared: nobody else would notice.
     let place = place(&json!({"keys": key_without(&["DescribeInstances"])}));

@@ -172,6 +172,7 @@ fn broken_files_leave_the_last_good_ones_in_force_and_are_said_to_be_broken() {
         "it says since when: {status}"
     );
     place.write("state/images.yaml", &images);
+    daemon.logs("the state files are valid again, and in force");
     daemon.prints("adopt demo-runner-amd64-latest");
     let metrics = get(&address, "/metrics").1;
     assert!(

@@ -62,6 +62,13 @@ pub(crate) fn all() -> Vec<Case> {
     cases
 }
 
+/// One of them.
+pub(crate) fn named(name: &str) -> Case {
+    let mut cases = all().into_iter();
+    let case = cases.find(|it| it.name == name);
+    case.unwrap_or_else(|| panic!("there is no case {name}"))
+}
+
 #[test]
 fn every_case_converges_and_a_second_run_has_nothing_to_do_at_the_least_cost() {
     let (mut writes, mut actions, mut reads, mut fewest) = (0, 0, 0, 0);

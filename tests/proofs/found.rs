@@ -188,9 +188,7 @@ spec: {{regionRef: home, selector: {{tags: {{ci: \"yes\"}}}}, maxAge: 4h}}
 /// deleted once more.
 #[test]
 fn what_was_listed_before_a_long_wait_is_not_taken_for_what_is_there_after_it() {
-    let cases = super::cases::all().into_iter();
-    let mut many: Vec<_> = cases.filter(|it| it.name == "many").collect();
-    let mut case = many.pop().expect("the case is there");
+    let mut case = super::cases::named("many");
     let throttled = json!([{
         "action": "DescribeSnapshots", "nth": 2, "times": 3,
         "fault": "status", "status": 400, "code": "Throttling.User",

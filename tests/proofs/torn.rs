@@ -7,7 +7,7 @@ use reconcile::sim::history::Call;
 use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
-use super::cases::{Case, all};
+use super::cases::{Case, all, named};
 use super::reference::{Reference, Wrong};
 use super::{each, extent, figure, is_all};
 
@@ -93,8 +93,7 @@ fn a_list_that_is_torn_between_two_pages_deletes_nothing_that_should_stay() {
 
 #[test]
 fn a_listing_that_is_always_torn_is_no_listing() {
-    let case = all().into_iter().find(|it| it.name == "rollback");
-    let case = with_others(&case.expect("the case is there"), 2);
+    let case = with_others(&named("rollback"), 2);
     for fault in FAULTS {
         let mut case = case.clone();
         let trouble = json!([{"action": "DescribeImages", "fault": fault, "times": 1_000_000}]);

@@ -1,7 +1,7 @@
 //! C3: a change between two passes that nobody saw. Every object of every case, after every pass; where it must be
 //! quick, after the first two and the last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reconcile::clock::Timestamp;
 use reconcile::kinds::tags::{LATEST, MANAGED_BY, ORPHAN_OF, OWNER};
@@ -39,14 +39,11 @@ fn points(references: &[Reference]) -> Vec<Point<'_>> {
             .map(Unseen::ThereAndBack)
             .collect();
         unseen.extend(["images", "instances", "snapshots"].map(Unseen::ComesAndGoes));
-        let declared = &reference.case.inventory.resources;
-        for image in &scenario.objects.images {
-            let owner = image.tags.get(OWNER);
-            let is_foreign =
-                |it: &String| !declared.keys().any(|declared| declared.to_string() == *it);
-            if owner.is_some_and(is_foreign) {
-                continue;
-            }
+        let declared = reference.case.inventory.resources.keys();
+        let declared: BTreeSet<String> = declared.map(ToString::to_string).collect();
+        // What somebody else changes of what is not ours is not put back.
+        let is_foreign = |it: &&Image| it.tags.get(OWNER).is_some_and(|it| !declared.contains(it));
+        for image in scenario.objects.images.iter().filter(|it| !is_foreign(it)) {
             unseen.push(Unseen::TagMoves(image.image_id.to_string()));
             unseen.push(Unseen::NameMoves(image.image_id.to_string()));
         }

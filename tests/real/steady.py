@@ -1,4 +1,4 @@
-"""The daemon over weeks: 10,000 passes of virtual time against a world in which every tenth call fails. Its memory and the
+"""The daemon over a week: 10,000 passes of virtual time against a world in which every tenth call fails. Its memory and the
 files of its status directory must not grow, and in the end everything is as declared.
 
 Usage: steady.py RECONCILE [PASSES]

@@ -7,6 +7,7 @@
 //! - `page`: order and paging of listings.
 //! - `names`: what names and tags may look like.
 //! - `token`: the same `ClientToken`, the same effect.
+//! - `meddle`: what is put and taken behind the services' backs.
 //! - `passing`: what time alone changes.
 //! - `show`: objects as the services answer them.
 //! - `roles`: sessions of roles, and their keys.
@@ -22,6 +23,7 @@ mod instances;
 mod launch;
 mod launch_templates;
 mod lifecycle;
+mod meddle;
 mod metadata;
 mod names;
 mod page;
@@ -45,8 +47,8 @@ use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Key, Objects, Scenario, Throttling};
-use crate::sim::shelf::{Object, Shelf};
+use crate::sim::scenario::{Key, Scenario, Throttling};
+use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
 
@@ -109,84 +111,6 @@ impl Cloud {
 
     pub(crate) fn regions(&self) -> impl Iterator<Item = (&RegionId, &Region)> {
         self.regions.iter()
-    }
-
-    /// Puts objects into the world as if they had been there since they were created, at the latest since `now`; what
-    /// was there before changes now. The snapshots of an image that are not listed come with it.
-    pub(crate) fn add(&mut self, objects: &Objects, now: Timestamp) {
-        for snapshot in objects.snapshots.clone() {
-            self.add_snapshot(snapshot, now);
-        }
-        for mut image in objects.images.clone() {
-            let id = self.home(image.region_id.take());
-            for mapping in &image.disk_device_mappings {
-                let snapshot = imaging::snapshot_of(&image, mapping);
-                if !self.regions[&id]
-                    .snapshots
-                    .has_known(snapshot.snapshot_id.as_str())
-                {
-                    let region_id = Some(id.clone());
-                    self.add_snapshot(
-                        Snapshot {
-                            region_id,
-                            ..snapshot
-                        },
-                        now,
-                    );
-                }
-            }
-            image.region_id = Some(id.clone());
-            put(&mut self.region_mut(&id).images, image, now);
-        }
-        for mut instance in objects.instances.clone() {
-            let id = self.home(instance.region_id.take());
-            instance.region_id = Some(id.clone());
-            put(&mut self.region_mut(&id).instances, instance, now);
-        }
-        for mut template in objects.launch_templates.clone() {
-            let id = self.home(template.region_id.take());
-            template.region_id = Some(id.clone());
-            self.region_mut(&id)
-                .launch_templates
-                .put(template.create_time.min(now), template);
-        }
-    }
-
-    /// Puts objects into the world as somebody would who is no client here.
-    pub(crate) fn meddle(&mut self, objects: &Objects, now: Timestamp) {
-        self.add(objects, now);
-        let images = objects.images.iter().cloned().map(Box::new);
-        let instances = objects.instances.iter().cloned().map(Box::new);
-        let snapshots = objects.snapshots.iter().cloned().map(Box::new);
-        let put = images
-            .map(|it| (it.region_id.clone(), What::ImagePut(it)))
-            .chain(instances.map(|it| (it.region_id.clone(), What::InstancePut(it))))
-            .chain(snapshots.map(|it| (it.region_id.clone(), What::SnapshotPut(it))));
-        for (region, what) in put {
-            let region = self.home(region);
-            self.record(now, &region, what);
-        }
-    }
-
-    /// Takes an object out of the world as somebody would who is no client here.
-    pub(crate) fn take(&mut self, id: &str, now: Timestamp) {
-        let regions: Vec<RegionId> = self.regions.keys().cloned().collect();
-        for region_id in regions {
-            let region = self.region_mut(&region_id);
-            let is_taken = region.images.remove(now, id).is_some()
-                || region.instances.remove(now, id).is_some()
-                || region.snapshots.remove(now, id).is_some();
-            if is_taken {
-                let object = id.to_owned();
-                self.record(now, &region_id, What::Taken { object });
-            }
-        }
-    }
-
-    fn add_snapshot(&mut self, mut snapshot: Snapshot, now: Timestamp) {
-        let id = self.home(snapshot.region_id.take());
-        snapshot.region_id = Some(id.clone());
-        put(&mut self.region_mut(&id).snapshots, snapshot, now);
     }
 
     /// Answers one request.
@@ -357,16 +281,6 @@ impl Cloud {
         ];
         parts.join("-")
     }
-}
-
-fn put<T: Object>(shelf: &mut Shelf<T>, object: T, now: Timestamp) {
-    let is_new = !shelf.has_known(object.id());
-    let since = if is_new {
-        object.created().min(now)
-    } else {
-        now
-    };
-    shelf.put(since, object);
 }
 
 /// The service, the action and the object of a request, without believing it.

@@ -11,7 +11,7 @@ use reconcile::kinds::{aliyun_region, instance_policy, machine_image};
 use reconcile::resource::Goal;
 use reconcile::sim::object::{Image, ImageStatus, Instance};
 
-use super::known::{Known, is_available};
+use super::known::{Known, is_available, whole_minute};
 
 /// Everything that is declared.
 pub(super) struct Declared<'a> {
@@ -136,9 +136,8 @@ impl Policy<'_> {
         let tag = |key: &str| instance.tags.get(key).map(String::as_str);
         let mut selector = self.spec.selector.tags.iter();
         // The service tells and takes whole minutes (ECS API reference, `RunInstances`, `AutoReleaseTime`).
-        let is_ended = instance.auto_release_time;
-        let is_ended = is_ended
-            .is_some_and(|it| it.millis().div_euclid(60_000) <= now.millis().div_euclid(60_000));
+        let released = instance.auto_release_time.map(whole_minute);
+        let is_ended = released.is_some_and(|it| it <= now);
         let is_spot = instance.spot_strategy != "NoSpot";
         if !selector.all(|(key, value)| tag(key) == Some(value)) {
             return Some("it is not selected");

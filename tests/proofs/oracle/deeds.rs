@@ -10,7 +10,7 @@ use reconcile::sim::history::{Event, Removal, What};
 use reconcile::sim::object::{Image, ImageStatus, Instance, InstanceStatus};
 
 use super::declared::{Declared, Line, Policy, architecture};
-use super::known::{Known, is_available, is_making, minute};
+use super::known::{Known, is_available, is_making, minute, whole_minute};
 
 /// How far what we take for the time may be from the service's: it tells it in whole seconds.
 const TICK: Duration = Duration::from_secs(2);
@@ -264,8 +264,7 @@ fn retirement(
     ensure(!may_work, "I1, perhaps busy")?;
     let at = at.plus(TICK);
     // The service tells the minute of creation (ECS API reference, `DescribeInstances`, `CreationTime`).
-    let created = instance.creation_time.millis().div_euclid(60_000) * 60_000;
-    let age = at.since(Timestamp::from_millis(created));
+    let age = at.since(whole_minute(instance.creation_time));
     let is_overdue = policy.spec.runners_of.is_none() && age > policy.spec.max_age.0;
     let idle_since = known.idle_since.get(instance.instance_id.as_str());
     let is_idle = is_stopped

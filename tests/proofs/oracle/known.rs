@@ -175,6 +175,11 @@ pub(super) fn is_making(image: &Image) -> bool {
     }
 }
 
+/// A time as services tell it that know whole minutes alone.
+pub(super) fn whole_minute(time: Timestamp) -> Timestamp {
+    Timestamp::from_millis(time.millis().div_euclid(60_000) * 60_000)
+}
+
 /// The minute of a time in UTC, read off its text.
 pub(super) fn minute(time: Timestamp) -> String {
     let digits = time.to_string();
