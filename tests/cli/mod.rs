@@ -95,7 +95,7 @@ impl Place {
         place
     }
 
-    /// The same without registries, for tests whose own world has none.
+    /// The same without registries, for tests of the cloud alone.
     pub(crate) fn with_machines() -> Self {
         let place = Self::with_examples();
         for file in ["registries", "repositories"] {

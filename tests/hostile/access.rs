@@ -11,7 +11,7 @@ const ALL: [&str; 4] = ["--once", "--simulate=world.yaml", "--wait", "2h"];
 
 #[test]
 fn a_wrong_secret_is_said_to_be_one_and_is_not_printed() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     let served = Served::of(&place, &["--clock", "manual"]);
     for arguments in [["plan", "-v"], ["--once", "-v"]] {
         let mut command = served.client(&place, &arguments);

@@ -24,9 +24,9 @@ fn world(changes: &Value) -> Value {
     world
 }
 
-/// A folder with the example files, and `world.yaml` beside them.
+/// A folder with the example files that are about machines, and `world.yaml` beside them.
 fn place(changes: &Value) -> Place {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     // JSON is YAML.
     place.write("world.yaml", &world(changes).to_string());
     place

@@ -15,7 +15,7 @@ fn place(principals: &Value) -> Place {
     for (name, value) in principals.as_object().expect("a scenario is a map") {
         world[name] = value.clone();
     }
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     place.write("world.yaml", &world.to_string());
     place
 }
@@ -109,7 +109,7 @@ fn a_role_that_does_not_trust_the_job_is_77_and_no_credentials_at_all_are_78() {
 
 #[test]
 fn a_pull_request_sends_nothing_to_the_endpoint_of_a_state_file() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     place.edit(
         "state/region.yaml",
         "  scope: demo\n",
@@ -147,7 +147,7 @@ fn sources(place: &Place, environment: &str) -> String {
 
 #[test]
 fn check_says_where_every_value_comes_from() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     let said = sources(
         &place,
         "RECONCILE_STATUS_DIR=kept ALIBABA_CLOUD_ACCESS_KEY_ID=LTAI5tSimulated0001 ALIBABA_CLOUD_ACCESS_KEY_SECRET=hunter2 \
@@ -176,7 +176,7 @@ fn check_says_where_every_value_comes_from() {
 
 #[test]
 fn check_says_what_the_credentials_lack_and_which_hosts_a_pull_request_reaches() {
-    let place = Place::with_examples();
+    let place = Place::with_machines();
     place.edit(
         "state/region.yaml",
         "  scope: demo\n",

@@ -121,6 +121,6 @@ impl Op {
     }
 
     pub(in super::super) async fn apply(&self, clients: &Clients) -> Result<(), Fault> {
-        copy::copy(&clients.registries, self).await
+        Box::pin(copy::copy(&clients.registries, self)).await
     }
 }
