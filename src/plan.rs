@@ -1,5 +1,6 @@
 //! What is to be done about one resource, as a value: printed, counted, guarded, and only then carried out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -139,7 +140,7 @@ pub struct Plan<Op> {
     /// How many objects each guarded group has.
     pub groups: BTreeMap<String, usize>,
     /// What to remember for the next observation: a time, or none to forget. Losing it costs calls, never correctness.
-    pub remember: BTreeMap<&'static str, Option<Timestamp>>,
+    pub remember: BTreeMap<Cow<'static, str>, Option<Timestamp>>,
     /// The fewest calls that could have told what was seen, by listing; equal listings are read once for all.
     pub listings: BTreeMap<String, u64>,
 }

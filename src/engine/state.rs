@@ -67,12 +67,12 @@ impl State {
         })
     }
 
-    /// Takes in a fresh look: closes what it shows to be over, and remembers what its plans ask for. What is to be
-    /// forgotten is forgotten on disk before anything is done.
+    /// Takes in a fresh look: closes what it shows to be over, and remembers what its plans ask for. What is newly
+    /// remembered or forgotten is so on disk before anything is done.
     pub fn settle(&mut self, look: &Look) -> io::Result<()> {
         (self.now, self.began) = (look.now, look.began);
         self.journal.settle(&tokens(look))?;
-        let mut has_forgotten = false;
+        let mut is_news = false;
         for (id, planned) in &look.resources {
             let Ok(planned) = planned else { continue };
             for (group, deletions) in self.deletions(id, &planned.plan) {
@@ -82,13 +82,14 @@ impl State {
             for (what, when) in &planned.plan.remember {
                 match when {
                     Some(when) => {
-                        entry.remembered.insert((*what).to_owned(), *when);
+                        let before = entry.remembered.insert(what.to_string(), *when);
+                        is_news |= before.is_none();
                     }
-                    None => has_forgotten |= entry.remembered.remove(*what).is_some(),
+                    None => is_news |= entry.remembered.remove(what.as_ref()).is_some(),
                 }
             }
         }
-        if has_forgotten { self.save() } else { Ok(()) }
+        if is_news { self.save() } else { Ok(()) }
     }
 
     /// Writes the record, where there is a place for it.

@@ -83,7 +83,8 @@ pub struct Settings {
     pub missing_deletion: MissingDeletion,
     /// In which order listings come.
     pub listing_order: ListingOrder,
-    /// The most that one page of a listing with `NextToken` holds.
+    /// The most that one page of a listing with `NextToken` holds; where it is less than GitHub's 100, of the pages of GitHub
+    /// and of registries too.
     pub page_size_max: usize,
     /// How many calls are too many.
     pub throttling: Option<Throttling>,

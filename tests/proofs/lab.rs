@@ -297,6 +297,7 @@ impl Lab {
             served.with_world(|it| {
                 oracle::watch(&self.inventory, it, &self.name);
                 oracle::tags::watch(&self.inventory, it, &self.name);
+                oracle::mirrors::watch(&self.inventory, it, &self.name);
             });
             if let Some(after_pass) = &self.after_pass {
                 after_pass(&served, pass);
@@ -315,6 +316,7 @@ impl Lab {
         self.with_world(|it| {
             oracle::check_end(&self.inventory, it, end);
             oracle::tags::check_end(&self.inventory, it, end);
+            oracle::mirrors::check_end(&self.inventory, it, end);
         });
     }
 
@@ -366,14 +368,7 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
                 state.push(format!("{} {:?}", snapshot.snapshot_id, snapshot.tags));
             }
         }
-        let registries = lab.scenario.objects.registries.iter();
-        let repository = |(host, it): (&String, &reconcile::sim::registry::written::Registry)| {
-            let names = it.repositories.keys();
-            names
-                .map(|it| (host.clone(), it.clone()))
-                .collect::<Vec<_>>()
-        };
-        for (host, name) in registries.flat_map(repository) {
+        for (host, name) in world.repositories() {
             for (tag, digest) in world.tags((&host, &name), now) {
                 state.push(format!("{host}/{name}:{tag} {digest}"));
             }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use reconcile::clock::Timestamp;
 use serde_json::{Value, json};
 
-use super::reference::{Reference, Wrong, references};
+use super::reference::{Reference, Wrong, is_listing, references};
 use super::served::Served;
 use super::{each, extent, figure};
 
@@ -33,7 +33,7 @@ fn points(references: &[Reference]) -> Vec<Point<'_>> {
     let mut points: Vec<Point> = Vec::new();
     for reference in references {
         let calls = reference.points().into_iter();
-        let listings = calls.filter(|it| it.0.action.starts_with("Describe"));
+        let listings = calls.filter(|it| is_listing(it.0));
         for (_, at) in listings {
             let depths = [FIVE_MINUTES, AGES].into_iter();
             points.extend(depths.map(|it| (reference, When::Call(at.clone()), it)));

@@ -8,7 +8,7 @@ use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
 use super::cases::{Case, all, named};
-use super::reference::{Reference, Wrong};
+use super::reference::{Reference, Wrong, is_listing};
 use super::{each, extent, figure, is_all};
 
 /// What becomes of a list: an entry moves, one goes, one comes.
@@ -37,11 +37,11 @@ fn with_others(case: &Case, ours: usize) -> Case {
 /// The cases, each once for every place of a page boundary; where it must be quick, one of them for the middle one.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for case in all().into_iter().filter(|it| is_all() || it.name != "demo") {
+    for case in all().into_iter().filter(|it| is_all() || !it.is_long()) {
         let Scenario { objects, .. } = &case.scenario;
         let images = objects.images.len();
         let mut single = case.clone();
-        // Instances and snapshots come one a page.
+        // Instances, snapshots, tags and versions come one a page.
         single.scenario.settings.page_size_max = 1;
         single.name = format!("{}, one a page", case.name);
         let is_quick = |place: usize| case.name == "many" && place == images / 2;
@@ -54,8 +54,10 @@ fn cases() -> Vec<Case> {
 
 /// The pages of everything, by occurrence.
 fn pages(reference: &Reference) -> Vec<Value> {
-    let is_page =
-        |it: &(&Call, Value)| it.0.action.starts_with("Describe") && it.0.object.is_none();
+    let is_of_objects = |it: &Call| it.object.is_some() && it.action.starts_with("Describe");
+    let is_page = |it: &(&Call, Value)| {
+        is_listing(it.0) && it.0.action != "HEAD manifest" && !is_of_objects(it.0)
+    };
     let points = reference.points().into_iter().filter(is_page);
     points.map(|it| it.1).collect()
 }

@@ -35,7 +35,7 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Pl
     }
     // A list that has something needs no proof, and the next one that is empty needs a new one.
     if seen.proven.is_some() || seen.listed > 0 {
-        plan.remember.insert(VISIBLE, seen.proven);
+        plan.remember.insert(VISIBLE.into(), seen.proven);
     }
     plan.groups.insert(GROUP.to_owned(), seen.instances.len());
     match resource.policy.ensure {

@@ -356,7 +356,7 @@ impl Line<'_> {
             serving: serving.map(|it| it.id.clone()),
         });
         // Whatever becomes of this pass, the next one looks for what the image leaves behind.
-        plan.remember.insert(SWEPT, None);
+        plan.remember.insert(SWEPT.into(), None);
     }
 
     fn subject(&self, image: &Image) -> Subject {

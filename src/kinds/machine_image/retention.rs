@@ -93,7 +93,7 @@ pub(super) fn sweep(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen)
     }
     let is_clean = seen.snapshots.is_some() && orphans.is_empty();
     if is_clean && !plan.remember.contains_key(SWEPT) {
-        plan.remember.insert(SWEPT, Some(seen.at));
+        plan.remember.insert(SWEPT.into(), Some(seen.at));
     }
 }
 

@@ -22,6 +22,7 @@ use crate::retry::Patience;
 
 use self::auth::Tokens;
 use self::credentials::Credential;
+use self::named::Named;
 use self::places::Places;
 use self::shelf::Shelf;
 pub use self::verdicts::Verdicts;
@@ -34,6 +35,7 @@ mod copy;
 mod credentials;
 pub mod fault;
 mod manifests;
+mod named;
 mod names;
 mod places;
 mod referrers;
@@ -70,6 +72,7 @@ pub struct Registries {
     tokens: Tokens,
     heads: Cache<(Location, String), Option<Head>>,
     tags: Cache<Location, Complete<String>>,
+    named: Named,
     /// Those that were found to have no listing of referrers.
     unlisted: Mutex<BTreeSet<Site>>,
     shelf: Shelf,
@@ -160,6 +163,7 @@ impl Registries {
             tokens: Tokens::default(),
             heads: Cache::default(),
             tags: Cache::default(),
+            named: Named::default(),
             unlisted: Mutex::default(),
             shelf: Shelf::default(),
             refusals: Refusals::default(),
@@ -178,6 +182,7 @@ impl Registries {
         self.credentials.clear();
         self.heads.clear();
         self.tags.clear();
+        self.named.clear();
         self.lock_unlisted().clear();
         self.tokens.look_again(self.patience.now());
     }

@@ -40,7 +40,7 @@ impl Registries {
         self.tags.get(at, || self.tags_now(at)).await
     }
 
-    async fn tags_now(&self, at: &Location) -> Result<Complete<String>, Fault> {
+    pub(super) async fn tags_now(&self, at: &Location) -> Result<Complete<String>, Fault> {
         if !is_repository(&at.repository) {
             let why = format!("`{}` is no name of a repository", at.repository);
             return Err(Fault::new(Class::Invalid, DOING, &why).of(&at.site.host));

@@ -19,7 +19,7 @@ use crate::sim::github::limits::Limits;
 use crate::sim::github::runs::Runs;
 use crate::sim::github::wire::{Ask, Refusal, Reply};
 use crate::sim::github::written::Token;
-use crate::sim::registry::Registries;
+use crate::sim::registry::{Registries, page};
 use crate::sim::scenario::Scenario;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, Request};
@@ -28,6 +28,7 @@ use crate::sim::{Answer, Request};
 #[derive(Clone, Debug)]
 pub(crate) struct GitHub {
     rules: written::GitHub,
+    page_max: usize,
     runs: Runs,
     limits: Limits,
 }
@@ -36,6 +37,7 @@ impl GitHub {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let mut github = Self {
             rules: scenario.github.clone(),
+            page_max: page::small(scenario).unwrap_or(wire::PAGE_MAX),
             runs: Runs::new(scenario.seed),
             limits: Limits::default(),
         };
@@ -62,6 +64,7 @@ impl GitHub {
     ) -> Answer {
         let mut ask = Ask::read(request, now);
         ask.trouble = trouble;
+        ask.page_max = self.page_max;
         let reply = self.reply(registries, &ask);
         let answer = reply.unwrap_or_else(|it| it.render());
         self.limits.shown(&ask, &self.rules, answer)

@@ -7,6 +7,9 @@ use crate::sim::registry::page;
 use crate::sim::trouble::{Trouble, TroubleKind};
 use crate::sim::{Answer, Request, aliyun};
 
+/// The most that a page holds (GitHub Docs, "Using pagination in the REST API").
+pub(super) const PAGE_MAX: usize = 100;
+
 /// Where GitHub answers.
 pub(crate) const PREFIX: &str = "/github/";
 
@@ -22,6 +25,8 @@ pub(super) struct Ask<'a> {
     pub(super) request: &'a Request,
     pub(super) now: Timestamp,
     pub(super) trouble: Option<&'a Trouble>,
+    /// The most that a page holds.
+    pub(super) page_max: usize,
     /// Where the world answers, for links.
     pub(super) base: String,
 }
@@ -40,6 +45,7 @@ impl<'a> Ask<'a> {
             request,
             now,
             trouble: None,
+            page_max: PAGE_MAX,
             base: format!("http://{}/github", host.unwrap_or("localhost")),
         }
     }
@@ -84,7 +90,7 @@ impl<'a> Ask<'a> {
             let said = self.parameter(name).and_then(|it| it.parse().ok());
             said.filter(|it| *it >= 1).unwrap_or(usual)
         };
-        let size = number("per_page", 30).min(100);
+        let size = number("per_page", 30).min(self.page_max);
         let page = number("page", 1);
         let start = (page - 1).saturating_mul(size);
         page::torn(&mut entries, start, self.trouble);

@@ -14,7 +14,7 @@ use crate::sim::scenario::ListingOrder;
 /// How many tags GHCR lists when nobody says how many (`dewy`, issue 320; `cc-utils`, issue 1557), and at most (flux
 /// `image-reflector-controller`, issue 142).
 const PAGE: usize = 100;
-const PAGE_MAX: usize = 1000;
+pub(super) const PAGE_MAX: usize = 1000;
 
 impl Registries {
     pub(super) fn list_tags(&self, ask: &Ask) -> Reply {
@@ -47,7 +47,7 @@ impl Registries {
         let last = ask.parameter("last").map(key);
         let start = last.map_or(0, |last| tags.partition_point(|it| key(it) <= last));
         page::torn(&mut tags, start, ask.trouble);
-        let size = size(ask, (PAGE, PAGE_MAX))?;
+        let size = size(ask, (PAGE, self.page_max))?;
         let entries: Vec<&String> = tags.iter().skip(start).take(size).collect();
         let body = json!({"name": ask.repository, "tags": entries});
         let mut listed = Answer::json(200, &body);
@@ -110,7 +110,7 @@ impl Registries {
             .and_then(|it| it.parse().ok())
             .unwrap_or(0);
         page::torn(&mut referrers, start, ask.trouble);
-        let size = size(ask, (PAGE, PAGE))?;
+        let size = size(ask, (PAGE, PAGE.min(self.page_max)))?;
         let page: Vec<_> = referrers.iter().skip(start).take(size).cloned().collect();
         let mut listed = index(&page);
         let headers = &mut listed.headers;
@@ -142,7 +142,7 @@ fn index(entries: &[Descriptor]) -> Answer {
 /// How many entries a page has.
 fn size(ask: &Ask, (usual, most): (usize, usize)) -> Result<usize, Refusal> {
     let Some(said) = ask.parameter("n") else {
-        return Ok(usual);
+        return Ok(usual.min(most));
     };
     let said: Option<usize> = said.parse().ok();
     let invalid = || {

@@ -64,6 +64,7 @@ pub(crate) struct Registries {
     lag: Duration,
     per_minute: Option<u64>,
     order: ListingOrder,
+    page_max: usize,
     /// The tokens of GitHub, which GHCR takes for passwords.
     tokens: Vec<Token>,
     pub(crate) hosts: BTreeMap<String, Host>,
@@ -85,6 +86,7 @@ impl Registries {
                 .as_ref()
                 .map(|it| it.per_minute),
             order: scenario.settings.listing_order,
+            page_max: page::small(scenario).unwrap_or(listing::PAGE_MAX),
             tokens: scenario.github.tokens.clone(),
             hosts: BTreeMap::new(),
             addresses: BTreeMap::new(),

@@ -5,11 +5,24 @@ use std::collections::BTreeMap;
 use crate::clock::Timestamp;
 use crate::ids::Digest;
 use crate::sim::World;
-use crate::sim::registry::Manifest;
 use crate::sim::registry::history::Happening;
 use crate::sim::registry::store::Repository;
+use crate::sim::registry::{Host, Manifest};
 
 impl World {
+    /// The repositories of all registries: each one's host and its name there.
+    pub fn repositories(&self) -> Vec<(String, String)> {
+        let hosts = self.registries.hosts.iter();
+        let named = |(host, it): (&String, &Host)| {
+            let names: Vec<_> = it.repositories.keys().cloned().collect();
+            names
+                .into_iter()
+                .map(|name| (host.clone(), name))
+                .collect::<Vec<_>>()
+        };
+        hosts.flat_map(named).collect()
+    }
+
     /// The tags of a repository, and what each names.
     pub fn tags(
         &mut self,

@@ -6,10 +6,12 @@
 //! - `windows`: what names and families resolve to all the while (I2).
 //! - `ready`: whether what is said to be ready is so (I3, L1).
 //! - `tags`: whether required tags are whole (I1, I2).
+//! - `mirrors`: whether their copies are (I2, L1).
 
 mod declared;
 mod deeds;
 mod known;
+pub(crate) mod mirrors;
 mod ready;
 pub(crate) mod tags;
 mod windows;

@@ -1,6 +1,8 @@
 //! Deleting one version, and what must be so right before.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -35,6 +37,10 @@ pub struct Op {
     pub newest: Option<Timestamp>,
     /// The bytes that go with it.
     pub frees: u64,
+    /// What every tag named when this was planned, where the registry itself deletes it: one that names something else by
+    /// now may need it.
+    #[serde(skip)]
+    pub named: Arc<BTreeMap<String, Digest>>,
 }
 
 impl fmt::Display for Op {
@@ -106,19 +112,26 @@ impl Op {
     }
 
     async fn check_manifest(&self, clients: &Clients) -> Result<Check, Fault> {
-        for tag in &self.tags {
-            let head = clients.registries.head_now(&self.home, tag).await?;
-            match head {
-                Some(head) if head.digest.as_str() == self.object => {}
-                Some(head) => return Ok(stale(&format!("{tag} names {} by now", head.digest))),
-                None => return Ok(stale(&format!("{tag} is gone"))),
-            }
-        }
-        let head = clients
-            .registries
+        let registries = &clients.registries;
+        if registries
             .head_now(&self.home, &self.object)
-            .await?;
-        Ok(head.map_or(Check::AlreadyDone, |_| Check::Go))
+            .await?
+            .is_none()
+        {
+            return Ok(Check::AlreadyDone);
+        }
+        let named = registries.named(&self.home).await?;
+        let is_new = |(tag, digest): &(&String, &Digest)| self.named.get(*tag) != Some(digest);
+        if let Some((tag, digest)) = named.iter().find(is_new) {
+            return Ok(stale(&format!(
+                "{tag} names {digest} by now, which may need it"
+            )));
+        }
+        let gone = self.tags.iter().find(|it| !named.contains_key(*it));
+        Ok(match gone {
+            Some(tag) => stale(&format!("{tag} is gone")),
+            None => Check::Go,
+        })
     }
 
     pub(in super::super) async fn apply(&self, clients: &Clients) -> Result<(), Fault> {

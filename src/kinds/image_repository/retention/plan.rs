@@ -1,7 +1,9 @@
 //! What goes of a repository: nothing while anything is in doubt, and parents before what they are put together of.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use crate::fact::Fact;
 use crate::ids::Digest;
@@ -14,7 +16,7 @@ use super::super::spec::{Retention, Spec};
 use super::closure::{Closure, Graph};
 use super::op::Op;
 use super::roots::{Rules, is_tagged, roots};
-use super::seen::{DELETED, DUE, Seen, Way};
+use super::seen::{DELETED, DOOMED, DUE, Seen, Way};
 use super::version::Version;
 
 /// The group that deletions are counted in.
@@ -54,7 +56,7 @@ pub(in super::super) fn plan(
         return plan.worsen(Health::Stuck(why));
     }
     if seen.verified {
-        plan.remember.insert(DELETED, None);
+        plan.remember.insert(DELETED.into(), None);
     }
     if let Some(why) = held((merge, seen), plan) {
         return notice(plan, why);
@@ -191,12 +193,16 @@ fn deletions(
 ) {
     let order = graph.order(closure);
     let frees = frees(&seen.versions, closure, &order);
+    let named = Arc::new(named(seen));
+    if seen.way == Way::Manifest {
+        remember_doomed(seen, &order, plan);
+    }
     // Whatever becomes of this pass, the next one verifies what is kept.
     if order.is_empty() {
-        plan.remember.insert(DUE, Some(seen.due()));
+        plan.remember.insert(DUE.into(), Some(seen.due()));
     } else {
-        plan.remember.insert(DELETED, Some(seen.at));
-        plan.remember.insert(DUE, None);
+        plan.remember.insert(DELETED.into(), Some(seen.at));
+        plan.remember.insert(DUE.into(), None);
     }
     for ((at, group), frees) in order.into_iter().zip(frees) {
         let version = &seen.versions[at];
@@ -212,6 +218,7 @@ fn deletions(
             created: version.created,
             newest: seen.newest,
             frees,
+            named: Arc::clone(&named),
         };
         plan.steps.push(Step {
             op: Any::Retain(op),
@@ -219,6 +226,33 @@ fn deletions(
             chain: format!("retention {}", seen.versions[group].digest),
             group: Some(GROUP.to_owned()),
         });
+    }
+}
+
+/// Once an index is gone, a registry does not list what only that had: whoever goes on after a crash knows it from here.
+fn remember_doomed(seen: &Seen, order: &[(usize, usize)], plan: &mut Plan<Any>) {
+    let key = |digest: &Digest| Cow::Owned(format!("{DOOMED}{digest}"));
+    for digest in &seen.recalled {
+        plan.remember.insert(key(digest), None);
+    }
+    for (at, _) in order {
+        let digest = &seen.versions[*at].digest;
+        plan.remember.insert(key(digest), Some(seen.at));
+    }
+}
+
+/// What each tag names, where the registry itself deletes: GitHub says of each version which tags it has.
+fn named(seen: &Seen) -> BTreeMap<String, Digest> {
+    match seen.way {
+        Way::Packages(_) | Way::Never => BTreeMap::new(),
+        Way::Manifest => {
+            let tags = |it: &Version| {
+                let digest = it.digest.clone();
+                let tags = it.tags.clone().into_iter();
+                tags.map(move |tag| (tag, digest.clone()))
+            };
+            seen.versions.iter().flat_map(tags).collect()
+        }
     }
 }
 

@@ -88,14 +88,15 @@ impl Look<'_> {
         Err(self.fault(&self.home.repository, &message))
     }
 
-    /// Tags, and all that they lead to: a registry lists nothing that has no tag.
-    pub(super) async fn manifests(self) -> Result<Seen, Fault> {
+    /// Tags, what is recalled, and all that they lead to: a registry lists nothing that has no tag.
+    pub(super) async fn manifests(self, recalled: BTreeSet<Digest>) -> Result<Seen, Fault> {
         let tags = self.clients.registries.tags(self.home).await?;
         let heads: Vec<_> = tags.items().iter().map(|it| self.head(it)).collect();
         let heads = stream::iter(heads).buffered(SIDE_BY_SIDE_MAX);
         let heads: Vec<(Digest, String)> = heads.try_collect().await?;
         let mut found: BTreeMap<Digest, Version> = BTreeMap::new();
-        let mut next: BTreeSet<Digest> = heads.iter().map(|(digest, _)| digest.clone()).collect();
+        let named = heads.iter().map(|(digest, _)| digest);
+        let mut next: BTreeSet<Digest> = named.chain(&recalled).cloned().collect();
         for _ in 0..DEPTH_MAX {
             let reads = std::mem::take(&mut next)
                 .into_iter()
@@ -127,6 +128,7 @@ impl Look<'_> {
         self.complete(
             Seen {
                 newest: None,
+                recalled,
                 ..seen
             },
             count,
@@ -188,6 +190,7 @@ impl Look<'_> {
             lost: BTreeSet::new(),
             verified: false,
             tags: 0,
+            recalled: BTreeSet::new(),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Seen {
     pub verified: bool,
     /// How many tags the registry lists.
     pub tags: usize,
+    /// What was to be deleted before, where the registry does not list what has no tag.
+    pub recalled: BTreeSet<Digest>,
 }
 
 /// How versions are removed.
@@ -52,6 +54,8 @@ pub enum Way {
 /// What is remembered between passes: when versions may have been deleted and it was not yet verified that all that is
 /// kept is whole.
 pub(super) const DELETED: &str = "versions-deleted";
+/// What is remembered between passes: what is to be deleted, by this and its digest.
+pub(super) const DOOMED: &str = "version-doomed ";
 /// What is remembered between passes: when it is worth looking at the versions again.
 pub(super) const DUE: &str = "versions-due";
 
@@ -116,7 +120,11 @@ pub(in super::super) async fn observe(
             Some(package) => look.packages(package).await,
             None => Err(nameless(home)),
         },
-        Deletion::Manifest => look.manifests().await,
+        Deletion::Manifest => {
+            let remembered = context.remembered.keys();
+            let doomed = remembered.filter_map(|it| Digest::parse(it.strip_prefix(DOOMED)?));
+            look.manifests(doomed.collect()).await
+        }
         Deletion::Never => Ok(nothing(home, now)),
     };
     Some(match seen {
@@ -141,5 +149,6 @@ fn nothing(home: &Location, now: Timestamp) -> Seen {
         lost: BTreeSet::new(),
         verified: false,
         tags: 0,
+        recalled: BTreeSet::new(),
     }
 }
