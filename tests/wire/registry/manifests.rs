@@ -162,6 +162,9 @@ async fn what_is_no_manifest_is_refused() {
         OCI_INDEX,
         r#"{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json"}"#,
     );
+    let torn = manifest(OCI_INDEX, r#"{"mediaType":"a/b\nc"}"#);
+    let long = format!(r#"{{"mediaType":"{}"}}"#, "a".repeat(256));
+    let long = manifest(OCI_INDEX, &long);
     let good = Answer::manifest(&index);
     for (wanted, answer, start) in [
         (
@@ -184,6 +187,16 @@ async fn what_is_no_manifest_is_refused() {
             &index,
             good.clone().without("content-type"),
             "Invalid: nothing says what it is",
+        ),
+        (
+            &torn,
+            Answer::manifest(&torn).without("content-type"),
+            "Invalid: what it calls itself is no media type",
+        ),
+        (
+            &long,
+            Answer::manifest(&long),
+            "Invalid: what it calls itself is no media type",
         ),
         (
             &index,

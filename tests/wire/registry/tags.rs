@@ -107,7 +107,7 @@ async fn half_a_listing_is_none() {
         true => page(&["a"]).with("link", "</v2/x>; rel=next"),
         false => Answer::error(404, "NAME_UNKNOWN"),
     };
-    let scripts: [(Script, &str); 8] = [
+    let scripts: [(Script, &str); 10] = [
         (
             Box::new(next("/v2/x")),
             "leads back to a page that was read",
@@ -132,6 +132,14 @@ async fn half_a_listing_is_none() {
         (
             Box::new(|_| page(&["a", "../b"])),
             "`../b` is listed, which is no tag",
+        ),
+        (
+            Box::new(|_| Answer::of(200, r#"{"tags": ["\u001b[31m\na"]}"#)),
+            "`[31m a` is listed",
+        ),
+        (
+            Box::new(|_| Answer::of(200, "\u{1b}[31mno")),
+            "from a registry: [31mno",
         ),
         (
             Box::new(|_| Answer::of(200, r#"{"tags": [1]}"#)),
