@@ -340,3 +340,32 @@ async fn nothing_is_asked_by_a_name_that_is_none() {
     }
     assert_eq!(server.lines().len(), 0);
 }
+
+/// In real time: nothing goes on while requests wait for an answer that never comes.
+#[tokio::test]
+async fn a_registry_that_never_answers_keeps_nobody_from_another() {
+    let (clients, _, at) = lab(|_| Answer::manifest(&index())).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let silent = silent.expect("a free port");
+    let mut elsewhere = at.clone();
+    elsewhere.site.host = silent.local_addr().expect("an address").to_string();
+    let tags: Vec<String> = (0..20).map(|it| format!("v{it}")).collect();
+    let hanging = tags
+        .iter()
+        .map(|tag| clients.registries.head_now(&elsewhere, tag));
+    let hanging = futures_util::future::join_all(hanging);
+    let served = async {
+        // The others are sent first.
+        tokio::task::yield_now().await;
+        clients.registries.head_now(&at, "v1").await
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::select! {
+        biased;
+        _ = hanging => panic!("nobody answers there"),
+        served = tokio::time::timeout(patience, served) => {
+            let head = served.expect("it does not wait for the other registry");
+            assert!(head.expect("it is there").is_some());
+        }
+    }
+}
