@@ -10,6 +10,7 @@ use reconcile::providers::github::{Package, Workflow};
 use serde_json::{Value, json};
 
 use super::{Asked, client};
+use crate::wire::registry::warnings::Log;
 use crate::wire::registry::{Answer, Server, told};
 
 const NO_RUNS: &str = r#"{"total_count": 0, "workflow_runs": []}"#;
@@ -162,14 +163,18 @@ async fn a_limit_is_waited_for_by_what_the_answer_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_pause_is_left_to_a_later_pass_and_a_denial_is_final() {
-    let hour = || Answer::of(403, SECONDARY).with("retry-after", "3600");
-    let (clients, server) = lab(move |_| hour()).await;
-    for _ in 0..2 {
-        let said = told(clients.github.runs_now(&workflow()).await);
-        assert!(said.starts_with("Throttled"), "{said}");
+    // Nobody is kept waiting for years.
+    for asked in ["3600", "18446744073709551615"] {
+        let hour = Answer::of(403, SECONDARY).with("retry-after", asked);
+        let (clients, server) = lab(move |_| hour.clone()).await;
+        for _ in 0..2 {
+            let said = told(clients.github.runs_now(&workflow()).await);
+            assert!(said.starts_with("Throttled"), "{said}");
+        }
+        assert_eq!(server.lines().len(), 1);
+        let pause = clients.github.pause().expect("a pause");
+        assert!(pause <= Duration::from_secs(3600), "{pause:?}");
     }
-    assert_eq!(server.lines().len(), 1);
-    assert!(clients.github.pause().is_some());
 
     let script = |asked: &Asked| {
         let message = format!("{} may not", asked.header("authorization"));
@@ -290,4 +295,21 @@ async fn a_deletion_that_is_refused_says_why_and_one_that_is_done_is_done() {
         let said = deleted(refuse(400, message), true).await;
         assert!(said.starts_with("InUse") && said.contains(advice), "{said}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_version_of_the_api_is_told_once_beforehand() {
+    let (log, _guard) = Log::kept();
+    let ends = "Wed, 10 Mar 2028 00:00:00 GMT";
+    let (clients, _) = lab(move |_| Answer::of(200, NO_RUNS).with("sunset", ends)).await;
+    for _ in 0..2 {
+        let runs = clients.github.runs_now(&workflow()).await;
+        assert_eq!(runs, Ok(Vec::new()));
+    }
+    let lines = log.lines_with("GitHub ends this version");
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(
+        lines[0].contains(ends) && lines[0].contains("2022-11-28"),
+        "{lines:#?}"
+    );
 }

@@ -9,7 +9,7 @@ mod blobs;
 mod copies;
 mod manifests;
 mod tags;
-mod warnings;
+pub(crate) mod warnings;
 
 use std::io;
 use std::pin::Pin;

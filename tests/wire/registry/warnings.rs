@@ -9,11 +9,21 @@ use super::{Answer, Asked, clients, index, lab};
 
 /// A log that is kept.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// Keeps what this thread logs, as long as the guard lives.
+    pub(crate) fn kept() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(log.clone())
+            .with_ansi(false)
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
     /// The lines that hold this.
-    fn lines_with(&self, words: &str) -> Vec<String> {
+    pub(crate) fn lines_with(&self, words: &str) -> Vec<String> {
         let log = self.0.lock().expect("no test panics in there");
         let log = String::from_utf8_lossy(&log).into_owned();
         let lines = log.lines().filter(|it| it.contains(words));
@@ -45,12 +55,7 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_registry_warns_of_is_logged_once_and_changes_nothing() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::kept();
     let script = |asked: &Asked| {
         let warned = match asked.target.ends_with("v1") {
             true => Answer::manifest(&index()),
@@ -79,12 +84,7 @@ async fn what_a_registry_warns_of_is_logged_once_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_that_repeats_a_secret_does_not_show_it() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::kept();
     let script = |asked: &Asked| match asked.header("authorization") {
         "" => Answer::error(401, "UNAUTHORIZED").with("www-authenticate", "Basic"),
         sent => Answer::manifest(&index()).with(
