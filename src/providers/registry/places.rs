@@ -44,7 +44,7 @@ impl Places {
         let Ok(url) = Url::parse(&format!("{scheme}://{host}/")) else {
             return refuse("this is no host");
         };
-        if url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+        if !is_bare(&url) {
             return refuse("this is no host");
         }
         if site.insecure && !is_loopback(&url) {
@@ -72,9 +72,7 @@ fn place(text: &str) -> Result<(String, Url), Fault> {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             refuse("the URL is neither http nor https")
         }
-        Ok(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {
-            refuse("the URL is more than a host and a port")
-        }
+        Ok(url) if !is_bare(&url) => refuse("the URL is more than a host and a port"),
         Ok(url) => Ok((host.trim().to_ascii_lowercase(), url)),
     }
 }
@@ -98,6 +96,12 @@ pub(super) fn refuse_way(registry: &Url, url: &Url) -> Option<String> {
     }
     (is_private(url) && !is_private(registry))
         .then(|| format!("{host} is a private or link-local address"))
+}
+
+/// Whether a URL is a host and a port alone.
+fn is_bare(url: &Url) -> bool {
+    let is_anonymous = url.username().is_empty() && url.password().is_none();
+    url.path() == "/" && url.query().is_none() && is_anonymous
 }
 
 fn is_private(url: &Url) -> bool {
@@ -182,6 +186,7 @@ mod tests {
             ("b.example", true),
             ("a/b", false),
             ("u@b.example", false),
+            (":p@b.example", false),
             ("", false),
         ] {
             assert!(places.url(&site(host, insecure)).is_err(), "{host}");
@@ -203,6 +208,7 @@ mod tests {
                 "ghcr.io=http://u:p@127.0.0.1",
                 "more than a host and a port",
             ),
+            ("ghcr.io=http://:p@127.0.0.1", "more than a host and a port"),
         ] {
             let said = places(value).expect_err(value);
             assert!(said.contains(why) && said.contains(REGISTRIES), "{said}");

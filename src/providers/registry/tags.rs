@@ -22,6 +22,8 @@ const DOING: &str = "list the tags of a repository";
 const PAGE_SIZE: usize = 1000;
 /// Pages of one listing.
 const PAGES_MAX: usize = 1000;
+/// Tags of one listing. The largest repository that was reported has 135,000 (`OpenHands/benchmarks`, issue 684).
+const TAGS_MAX: usize = 500_000;
 /// How much is shown of what is no tag.
 const TAG_SHOWN_MAX: usize = 80;
 
@@ -64,6 +66,9 @@ impl Registries {
             let last = page.last().cloned();
             let (count, before) = (page.len(), tags.len());
             tags.extend(page);
+            if tags.len() > TAGS_MAX {
+                return Err(call.unusable(&format!("there are more than {TAGS_MAX} tags")));
+            }
             let is_full = count == PAGE_SIZE && tags.len() > before;
             let after = match (self.next(&call, &reply)?, last) {
                 (Some(url), _) => After::Page(To::Url(url)),

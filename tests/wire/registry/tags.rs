@@ -155,3 +155,10 @@ async fn half_a_listing_is_none() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_has_more_tags_than_any_repository_is_not_kept() {
+    let (clients, _, at) = lab(|_| many(0, 500_001)).await;
+    let said = told(clients.registries.tags(&at).await);
+    assert!(said.contains("more than 500000 tags"), "{said}");
+}
