@@ -24,14 +24,26 @@ fn fits(template: &str, path: &str) -> bool {
             .all(|(a, b)| a.starts_with('{') || a == b)
 }
 
-/// Panics when an answer is none that GitHub's description has.
-fn check(method: &str, path: &str, answer: &Answer) {
-    let description: Value = serde_json::from_str(DESCRIPTION).expect("JSON");
-    let operations = description["operations"].as_object().expect("operations");
-    let is_meant = |it: &&Value| {
+/// GitHub's own description, as far as we need it.
+pub(crate) fn description() -> Value {
+    serde_json::from_str(DESCRIPTION).expect("JSON")
+}
+
+/// The operation behind a method and a path, with its name.
+pub(crate) fn operation(method: &str, path: &str) -> Option<(String, Value)> {
+    let description = description();
+    let mut operations = description["operations"].as_object()?.iter();
+    let is_meant = |it: &Value| {
         it["method"] == method && fits(it["path"].as_str().expect("a path"), &format!("/{path}"))
     };
-    let operation = operations.values().find(is_meant).expect("an operation");
+    let found = operations.find(|(_, it)| is_meant(it));
+    found.map(|(name, it)| (name.clone(), it.clone()))
+}
+
+/// Panics when an answer is none that GitHub's description has.
+pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
+    let description = description();
+    let (_, operation) = operation(method, path).expect("an operation");
     let known = &operation["responses"][answer.status.to_string()];
     // 400, 410 and 422 are told in words only.
     let mut schema = match (known.is_object(), answer.status) {
@@ -170,6 +182,10 @@ fn names_are_encoded_and_an_organization_is_no_user() {
     assert_eq!(nested.as_array().expect("versions").len(), 1);
     let own = get(&mut desk, "users/someone/packages/container/app/versions");
     assert_eq!(own.as_array().expect("versions").len(), 1);
+    let ours = get(&mut desk, "user/packages/container/app");
+    assert_eq!(ours, get(&mut desk, "users/someone/packages/container/app"));
+    let own = get(&mut desk, "user/packages/container/app/versions");
+    assert_eq!(own.as_array().expect("versions").len(), 1);
     let wrong = act(
         &mut desk,
         "GET",
@@ -234,6 +250,47 @@ fn a_tag_that_was_taken_meanwhile_stays_where_it_is_when_a_version_comes_back() 
         204
     );
     assert_eq!(desk.tags()["v1-amd64"], taken);
+}
+
+#[test]
+fn a_tag_that_moves_leaves_an_untagged_version_and_changes_both() {
+    let mut desk = world(&app(), &json!({}));
+    let old = id_of(&mut desk, "v1");
+    desk.wait(60);
+    desk.meddle(&json!({"manifests": [{"tags": ["v1"], "revision": "dummy"}]}));
+    let new = id_of(&mut desk, "v1");
+    assert_ne!(old, new);
+    let moved = desk.now.to_string();
+    let left = get(&mut desk, &format!("{VERSIONS}/{old}"));
+    assert_eq!(left["metadata"]["container"]["tags"], json!([]));
+    assert_eq!(left["updated_at"], moved);
+    assert_ne!(left["created_at"], moved);
+    // How a tag is taken away: by giving it to something else, and deleting that.
+    assert_eq!(
+        act(&mut desk, "DELETE", &format!("{VERSIONS}/{new}")).0,
+        204
+    );
+    assert!(!desk.tags().contains_key("v1"));
+    assert_eq!(act(&mut desk, "GET", &format!("{VERSIONS}/{old}")).0, 200);
+}
+
+#[test]
+fn a_child_that_goes_leaves_its_index_and_cannot_come_back_twice() {
+    let mut desk = world(&app(), &json!({}));
+    let index = desk.tags()["v1"].clone();
+    let child = id_of(&mut desk, "v1-amd64");
+    let digest = desk.tags()["v1-amd64"].clone();
+    let place = format!("{VERSIONS}/{child}");
+    assert_eq!(act(&mut desk, "DELETE", &place).0, 204);
+    assert_eq!(desk.tags()["v1"], index);
+    let image = json!({"tags": ["v1-amd64"], "platform": "linux/amd64", "revision": "abc", "attested": true});
+    desk.meddle(&json!({ "manifests": [image] }));
+    assert_eq!(desk.tags()["v1-amd64"], digest);
+    let (status, said) = act(&mut desk, "POST", &format!("{place}/restore"));
+    assert_eq!(
+        (status, said.as_str()),
+        (400, "A version of this name exists already.")
+    );
 }
 
 #[test]

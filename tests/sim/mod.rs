@@ -1,6 +1,6 @@
 //! The simulator, driven by small signed requests.
 
-mod github;
+pub(crate) mod github;
 mod guest;
 mod images;
 mod instances;

@@ -446,3 +446,102 @@ fn a_torn_listing_of_tags_lacks_one() {
     let page = desk.get("/v2/example/app/tags/list?last=t0099&n=100");
     assert_eq!(body(&page)["tags"][0], "t0101");
 }
+
+#[test]
+fn ghcr_lists_no_more_than_a_thousand_tags_at_once() {
+    let mut desk = signed_in(ghcr_with(&many(1001), &Value::Null));
+    let page = desk.get("/v2/example/app/tags/list?n=10000");
+    assert_eq!(body(&page)["tags"].as_array().map(Vec::len), Some(1000));
+    assert!(page.headers["link"].contains("last=t0999&n=1000"));
+}
+
+#[test]
+fn ghcr_keeps_a_subject_and_does_not_say_so() {
+    let mut desk = signed_in(ghcr(false));
+    let index = desk.get("/v2/example/app/manifests/v1-amd64");
+    let attestation = &body(&index)["manifests"][1]["digest"];
+    let path = format!(
+        "/v2/example/app/manifests/{}",
+        attestation.as_str().expect("a digest")
+    );
+    let bytes = desk.get(&path).body;
+    let put = desk.put("/v2/example/app/manifests/again", OCI_MANIFEST, &bytes);
+    assert_eq!(put.status, 201);
+    assert!(!put.headers.contains_key("oci-subject"));
+    let kept = desk.get("/v2/example/app/manifests/again").body;
+    assert!(body_of(&kept)["subject"]["digest"].is_string());
+}
+
+fn body_of(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON")
+}
+
+#[test]
+fn ghcr_takes_an_upload_whole_and_loses_all_but_the_last_of_several_chunks() {
+    let mut desk = signed_in(ghcr(false));
+    let mut begin = || {
+        let begun = desk.ask(("POST", "/v2/example/app/blobs/uploads/"), &[], &[]);
+        begun.headers["location"].clone()
+    };
+    let (large, torn, whole) = (begin(), begin(), begin());
+    let bytes = vec![7; (4 << 20) + 1];
+    let range = format!("0-{}", bytes.len() - 1);
+    let refused = desk.ask(("PATCH", &large), &[("content-range", &range)], &bytes);
+    assert_eq!(refusal(&refused), "416 REQUESTED_RANGE_NOT_SATISFIABLE");
+    for (range, part) in [("0-2", b"abc"), ("3-5", b"def")] {
+        desk.ask(("PATCH", &torn), &[("content-range", range)], part);
+    }
+    let end = format!("{torn}&digest={}", Digest::of(b"abcdef"));
+    let ended = desk.ask(("PUT", &end), &[], &[]);
+    assert_eq!(refusal(&ended), "400 DIGEST_INVALID");
+    let end = format!("{whole}&digest={}", Digest::of(&bytes));
+    assert_eq!(desk.ask(("PUT", &end), &[], &bytes).status, 201);
+}
+
+#[test]
+fn ghcr_refuses_for_a_secondary_limit_in_words_and_a_header() {
+    let mut desk = signed_in(ghcr(false));
+    desk.trouble(
+        &json!({"action": "PUT manifest", "fault": "status", "status": 403, "seconds": 60}),
+    );
+    let refused = desk.put("/v2/example/app/manifests/v2", OCI_INDEX, b"{}");
+    assert_eq!(refusal(&refused), "403 DENIED");
+    assert!(message(&refused).contains("secondary rate limit"));
+    assert_eq!(refused.headers["retry-after"], "60");
+}
+
+#[test]
+fn acr_takes_attestations_of_the_form_before() {
+    let image = json!({"tags": ["v1"], "revision": "abc", "attested": "legacy"});
+    let mut desk = Desk::with(
+        ACR,
+        "acrPersonal",
+        &json!({"example/app": {"manifests": [image]}}),
+    );
+    let index = desk.get("/v2/example/app/manifests/v1");
+    let entries = body(&index)["manifests"].clone();
+    assert_eq!(entries.as_array().map(Vec::len), Some(2));
+    let digest = entries[1]["digest"].as_str().expect("a digest").to_owned();
+    let bytes = desk
+        .get(&format!("/v2/example/app/manifests/{digest}"))
+        .body;
+    let put = desk.put("/v2/example/app/manifests/again", OCI_MANIFEST, &bytes);
+    assert_eq!(put.status, 201, "{}", text(&put));
+    let put = desk.put("/v2/example/app/manifests/index", OCI_INDEX, &index.body);
+    assert_eq!(put.status, 201, "{}", text(&put));
+    let referrers = desk.get(&format!("/v2/example/app/referrers/{digest}"));
+    assert_eq!(refusal(&referrers), "404 MANIFEST_UNKNOWN");
+}
+
+#[test]
+fn distribution_deletes_nothing_where_that_is_switched_off() {
+    let registry = json!({"repositories": app(), "refusesDeletion": true});
+    let mut desk = Desk::new(PLAIN, json!({"objects": {"registries": {PLAIN: registry}}}));
+    let digest = desk.tags()["v1"].clone();
+    for kind in ["manifests", "blobs"] {
+        let path = format!("/v2/example/app/{kind}/{digest}");
+        let refused = desk.ask(("DELETE", &path), &[], &[]);
+        assert_eq!(refusal(&refused), "405 UNSUPPORTED");
+    }
+    assert!(desk.tags().contains_key("v1"));
+}

@@ -17,6 +17,7 @@ use reconcile::providers::{Clients, Settings, connect};
 use tokio::net::TcpListener;
 
 mod codes;
+mod github;
 mod listing;
 mod memory;
 mod refusal;

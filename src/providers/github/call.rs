@@ -32,6 +32,9 @@ const REDIRECTS_MAX: u32 = 3;
 /// The version of the API. Without it GitHub takes the oldest that it still has (GitHub REST API, "API Versions").
 const API_VERSION: &str = "2022-11-28";
 
+/// How much is shown of when it ends: a date of HTTP.
+const SUNSET_MAX: usize = 40;
+
 /// What is asked of GitHub.
 #[derive(Clone, Debug)]
 pub(super) struct Call<'a> {
@@ -193,6 +196,7 @@ impl GitHub {
         if let Some(wait) = fault::spent(answer, self.http.now()) {
             self.pace.refused(self.patience.now(), Some(wait));
         }
+        self.warn_of_the_end(answer);
         if !(200..300).contains(&answer.status) {
             return Err(fault::of(call, answer, &self.account, self.http.now()));
         }
@@ -206,6 +210,20 @@ impl GitHub {
             link: answer.header("link").map(str::to_owned),
             at: answer.date().unwrap_or_else(|| self.http.now()),
         })
+    }
+
+    /// GitHub says beforehand when a version of its API ends (GitHub REST API, "API Versions"; RFC 8594, "Sunset").
+    fn warn_of_the_end(&self, answer: &Answer) {
+        if let Some(ends) = answer.header("sunset") {
+            let ends: String = ends.chars().take(SUNSET_MAX).collect();
+            self.end.call_once(|| {
+                tracing::warn!(
+                    version = API_VERSION,
+                    ends,
+                    "GitHub ends this version of its API: a newer reconcile is needed"
+                );
+            });
+        }
     }
 }
 

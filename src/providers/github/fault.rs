@@ -13,6 +13,9 @@ use crate::retry::Effect;
 
 /// How much later than GitHub's own reckoning a call comes, for clocks that are cut to the second.
 const MARGIN: Duration = Duration::from_secs(1);
+/// The longest wait that is believed: budgets are of an hour (GitHub Docs, "Rate limits for the REST API"). After it we ask
+/// again, for nobody else would ever end it.
+const WAIT_MOST: Duration = Duration::from_secs(3600);
 
 /// The words of a refused deletion, what they mean, and what may help (GitHub REST API, "Delete a package version";
 /// the text for the last one was seen in answers).
@@ -79,7 +82,7 @@ fn is_throttled(answer: &Answer, message: &str) -> bool {
 fn wait(answer: &Answer, now: Timestamp) -> Option<Duration> {
     let number = |name| answer.header(name)?.trim().parse::<u64>().ok();
     if let Some(seconds) = number("retry-after") {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(WAIT_MOST));
     }
     spent(answer, now)
 }
@@ -91,7 +94,8 @@ pub(super) fn spent(answer: &Answer, now: Timestamp) -> Option<Duration> {
     }
     let reset = answer.header("x-ratelimit-reset")?.trim().parse().ok()?;
     let reset = Timestamp::EPOCH.plus(Duration::from_secs(reset));
-    Some(reset.since(answer.date().unwrap_or(now)) + MARGIN)
+    let wait = reset.since(answer.date().unwrap_or(now));
+    Some(wait.min(WAIT_MOST) + MARGIN)
 }
 
 fn hint(call: &Call<'_>, answer: &Answer, message: &str, class: &Class) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub struct GitHub {
     owners: Mutex<BTreeMap<Package, Owner>>,
     versions: Cache<Package, Complete<Version>>,
     runs: Cache<Workflow, Vec<WorkflowRun>>,
+    /// Whether it was said that the version of the API ends.
+    end: Once,
 }
 
 /// A container package, as in `example/team/app`.
@@ -138,6 +140,7 @@ impl GitHub {
             owners: Mutex::default(),
             versions: Cache::default(),
             runs: Cache::default(),
+            end: Once::new(),
         })
     }
 

@@ -155,7 +155,8 @@ impl GitHub {
         let versions: Result<Vec<_>, String> = page.iter().map(read_version).collect();
         let versions = versions.map_err(|why| call.unreadable(&why))?;
         let versions = versions.into_iter().map(|(_, it)| it);
-        Ok(versions.max_by_key(|it| it.created))
+        // By their numbers where two were made in one second: everybody must see the same one.
+        Ok(versions.max_by_key(|it| (it.created, it.id)))
     }
 
     /// One version as it is now; none: it is gone, or hidden from a token that may not see it.

@@ -77,12 +77,9 @@ impl Registries {
             );
             return Err(call.fault(Class::Invalid, &message));
         }
-        let mut opened = self.open_blob(&call).await?;
-        let most = usize::try_from(blob.size).unwrap_or(usize::MAX);
-        let body = timeout(TOTAL_MAX, opened.body(most)).await;
-        let body =
-            body.map_err(|_| call.unusable("the answer did not come to its end in time"))??;
-        let bytes = body.unwrap_or_default();
+        let most = usize_of(blob.size);
+        let reading = || self.read_blob(&call, async |opened| opened.body(most).await);
+        let bytes = self.tried(&call, reading).await?.unwrap_or_default();
         if Digest::of(&bytes) != blob.digest {
             return Err(call.unusable("the answer is not what its digest and its size say"));
         }
@@ -107,17 +104,14 @@ impl Registries {
             return Err(call.fault(Class::Invalid, &message));
         }
         let call = call.with("range", &format!("bytes={first}-{}", end - 1));
-        let mut opened = self.open_blob(&call).await?;
-        let skipped = match opened.status {
-            206 if begins_at(&opened, first) => 0,
-            206 => return Err(call.unusable("the answer is another part than was asked for")),
-            _ if first <= SKIPPED_MAX => first,
-            _ => return Err(call.fault(Class::Invalid, "the registry gives blobs only as a whole")),
+        let (call, length) = (&call, usize_of(length));
+        let reading = || {
+            self.read_blob(call, async |opened| {
+                let skipped = skipped(call, opened, first)?;
+                part(opened, skipped, length).await
+            })
         };
-        let (skipped, length) = (usize_of(skipped), usize_of(length));
-        let part = timeout(TOTAL_MAX, part(&mut opened, skipped, length)).await;
-        let part =
-            part.map_err(|_| call.unusable("the answer did not come to its end in time"))??;
+        let part = self.tried(call, reading).await?;
         if part.len() == length {
             Ok(part)
         } else {
@@ -125,11 +119,33 @@ impl Registries {
         }
     }
 
-    /// Opens a blob, wherever the registry leads. What is there is told nothing of who we are: GitHub's registry leads to a
-    /// store whose URL says all that it wants to know.
+    /// Opens a blob once, wherever it is, and reads of it what `read` wants.
+    async fn read_blob<T>(
+        &self,
+        call: &Call<'_>,
+        read: impl AsyncFnOnce(&mut Opened) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut opened = self.open_blob_once(call).await?;
+        match timeout(TOTAL_MAX, read(&mut opened)).await {
+            Ok(outcome) => outcome.map_err(|fault| Fault {
+                subject: call.unusable("").subject,
+                ..fault
+            }),
+            Err(_) => Err(call.unusable("the answer did not come to its end in time")),
+        }
+    }
+
+    /// Opens a blob, again where that helps.
     pub(super) async fn open_blob(&self, call: &Call<'_>) -> Result<Opened, Fault> {
+        self.tried(call, || self.open_blob_once(call)).await
+    }
+
+    /// Opens a blob, wherever the registry leads. What is there is told nothing of who we are: GitHub's registry leads to a
+    /// store whose URL says all that it wants to know. A store that refuses may do so because its URL is no longer good, so
+    /// another try begins at the registry.
+    async fn open_blob_once(&self, call: &Call<'_>) -> Result<Opened, Fault> {
         let registry = self.places.url(&call.at.site)?;
-        let mut opened = self.open(call).await?;
+        let mut opened = self.opened_once(call, None).await?;
         let mut at = call.url(&registry)?;
         for _ in 0..REDIRECTS_MAX {
             if !REDIRECTS.contains(&opened.status) {
@@ -228,6 +244,16 @@ fn begins_at(opened: &Opened, first: u64) -> bool {
         .strip_prefix("bytes ")
         .and_then(|it| it.split('-').next());
     begin.and_then(|it| it.trim().parse().ok()) == Some(first)
+}
+
+/// How much of an answer comes before the part that begins at `first`.
+fn skipped(call: &Call<'_>, opened: &Opened, first: u64) -> Result<usize, Fault> {
+    match opened.status {
+        206 if begins_at(opened, first) => Ok(0),
+        206 => Err(call.unusable("the answer is another part than was asked for")),
+        _ if first <= SKIPPED_MAX => Ok(usize_of(first)),
+        _ => Err(call.fault(Class::Invalid, "the registry gives blobs only as a whole")),
+    }
 }
 
 async fn part(opened: &mut Opened, mut skipped: usize, length: usize) -> Result<Vec<u8>, Fault> {

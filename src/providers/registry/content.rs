@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Manifest;
 use crate::ids::Digest;
+use crate::providers::secret::clean;
 
 /// OCI index (OCI image specification, "Media Types").
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -116,7 +117,11 @@ pub struct Platform {
 impl Manifest {
     /// Reads what it says, or tells in words why it cannot be read. A media type that is not known is such a reason.
     pub fn content(&self) -> Result<Content, String> {
-        let unreadable = |it: serde_json::Error| format!("{} cannot be read: {it}", self.digest);
+        // It may quote what is there, however long that is.
+        let unreadable = |it: serde_json::Error| {
+            let why = clean(&it.to_string(), &[]);
+            format!("{} cannot be read: {why}", self.digest)
+        };
         match self.media_type.as_str() {
             OCI_INDEX | DOCKER_LIST => serde_json::from_slice(&self.bytes)
                 .map(Content::Index)

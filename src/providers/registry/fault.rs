@@ -22,6 +22,8 @@ pub(super) const SERVICE: &str = "registry";
 const BEGIN_MAX: usize = 80;
 /// How much is shown of what an error says beyond its message.
 const DETAIL_MAX: usize = 200;
+/// The longest wait that is believed: after it we ask again, for nobody else would ever end it.
+const WAIT_MOST: Duration = Duration::from_secs(3600);
 
 /// Whether a registry refused what it does not do at all, as ghcr.io does deletions of manifests.
 pub fn is_unsupported(fault: &Fault) -> bool {
@@ -44,6 +46,8 @@ pub(super) struct Refusal<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
     pub(super) credential: Option<&'a Credential>,
+    /// What must not be shown of it.
+    pub(super) secrets: &'a [&'a Secret],
     pub(super) now: Timestamp,
 }
 
@@ -73,16 +77,14 @@ impl Refusal<'_> {
                 wait: wait(self.headers, &said.text, self.now),
             };
         }
-        let secrets = self.credential.map(Credential::secrets).unwrap_or_default();
-        let secrets: Vec<&Secret> = secrets.iter().collect();
         Fault {
             hint: self.hint(&class, &said),
-            code: said.code.as_ref().map(|it| clean(&name(it), &secrets)),
+            code: said.code.as_ref().map(|it| clean(&name(it), self.secrets)),
             status: Some(self.status),
             request_id: self
                 .header("x-github-request-id")
-                .map(|it| clean(it, &secrets)),
-            ..self.call.fault(class, &clean(&said.text, &secrets))
+                .map(|it| clean(it, self.secrets)),
+            ..self.call.fault(class, &clean(&said.text, self.secrets))
         }
     }
 
@@ -255,12 +257,13 @@ fn wait(headers: &HeaderMap, text: &str, now: Timestamp) -> Option<Duration> {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => Some(Timestamp::parse_http_date(it.trim())?.since(now)),
     });
-    by_header.or_else(|| {
+    let wait = by_header.or_else(|| {
         let text = text.to_ascii_lowercase();
         let (_, rest) = text.split_once("retry-after:")?;
         let is_end = |it: char| it == ',' || it == ';' || it == '"';
         duration(rest.split(is_end).next()?.trim())
-    })
+    });
+    wait.map(|it| it.min(WAIT_MOST))
 }
 
 /// Reads a duration as Go writes it, as in `1m10.5s`.
@@ -329,6 +332,7 @@ mod tests {
             headers: &headers,
             body: body.as_bytes(),
             credential: None,
+            secrets: &[],
             now: Timestamp::parse("2026-11-25T10:00:00Z").expect("a time"),
         }
         .fault()
@@ -446,6 +450,18 @@ mod tests {
                 &error("TOOMANYREQUESTS", "retry-after: 1m2.5s"),
                 None,
                 throttled(62_500),
+            ),
+            (
+                429,
+                "",
+                Some(("retry-after", "18446744073709551615")),
+                throttled(3_600_000),
+            ),
+            (
+                429,
+                "retry-after: 99999999999999h",
+                None,
+                throttled(3_600_000),
             ),
             (
                 429,

@@ -12,11 +12,14 @@ use super::{Head, Location, Manifest, Registries, is_repository, is_tag};
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;
 use crate::providers::registry::auth::Scopes;
+use crate::providers::secret::clean;
 
 const HEAD: &str = "look up a manifest";
 const GET: &str = "read a manifest";
 const PUT: &str = "write a manifest";
 const DELETE: &str = "delete a manifest";
+/// Two names of 127 characters each, and the slash.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 /// All that a tag may name: Debian's registry calls an index absent that was not asked for (`MANIFEST_UNKNOWN`, "accept
 /// header does not support OCI indexes").
@@ -161,13 +164,12 @@ pub(super) fn unproven(call: &Call<'_>, reply: &Reply) -> Fault {
         .chars()
         .take(80)
         .collect();
-    let words: Vec<&str> = begin.split_whitespace().collect();
     Fault {
         status: Some(reply.status),
         ..call
             .unusable(&format!(
                 "the answer does not come from a registry: {}",
-                words.join(" ")
+                clean(&begin, &[])
             ))
             .hint("is the host right, and does no proxy answer in its place?")
     }
@@ -235,6 +237,11 @@ fn head(call: &Call<'_>, reply: &Reply, reference: &str) -> Result<Option<Head>,
     }))
 }
 
+/// Whether a text may be a media type (RFC 6838, "Naming Requirements"): it is shown, sent and kept in files.
+fn is_media_type(text: &str) -> bool {
+    text.len() <= MEDIA_TYPE_BYTES_MAX && text.bytes().all(|it| it.is_ascii_graphic())
+}
+
 /// A manifest whose bytes are what the reference and the registry say.
 fn manifest(call: &Call<'_>, reply: Reply, reference: &str) -> Result<Manifest, Fault> {
     let digest = Digest::of(&reply.body);
@@ -249,6 +256,13 @@ fn manifest(call: &Call<'_>, reply: Reply, reference: &str) -> Result<Manifest, 
         }
     }
     let typed: Typed = serde_json::from_slice(&reply.body).map_err(|_| unproven(call, &reply))?;
+    if typed
+        .media_type
+        .as_ref()
+        .is_some_and(|it| !is_media_type(it))
+    {
+        return Err(call.fault(Class::Invalid, "what it calls itself is no media type"));
+    }
     let media_type = match (media_type(&reply.headers), typed.media_type) {
         (Some(header), Some(body)) if header != body => {
             let message = format!("the answer is called {header}, and calls itself {body}");

@@ -4,7 +4,7 @@
 //! not follow `Link`, hides status and Retry-After, reads a refused referrers listing as none and a failed token as an
 //! anonymous one, cannot mount with both scopes, and cannot delete.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +26,7 @@ use self::named::Named;
 use self::places::Places;
 use self::shelf::Shelf;
 pub use self::verdicts::Verdicts;
+use self::warnings::Warnings;
 use self::ways::Ways;
 
 mod auth;
@@ -45,6 +46,7 @@ mod shown;
 mod tags;
 mod transport;
 mod verdicts;
+mod warnings;
 mod ways;
 
 pub use self::names::{is_repository, is_tag};
@@ -65,10 +67,11 @@ pub struct Registries {
     /// What was found out about layers.
     pub verdicts: Verdicts,
     limiter: Limiter,
-    gate: Semaphore,
+    gates: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     copies: Semaphore,
     credentials: Cache<Site, Option<Credential>>,
     ways: Ways,
+    warnings: Warnings,
     tokens: Tokens,
     heads: Cache<(Location, String), Option<Head>>,
     tags: Cache<Location, Complete<String>>,
@@ -156,10 +159,11 @@ impl Registries {
             http,
             patience,
             verdicts: Verdicts::default(),
-            gate: Semaphore::new(REQUESTS_AT_ONCE),
+            gates: Mutex::default(),
             copies: Semaphore::new(COPIES_AT_ONCE),
             credentials: Cache::default(),
             ways: Ways::default(),
+            warnings: Warnings::default(),
             tokens: Tokens::default(),
             heads: Cache::default(),
             tags: Cache::default(),
@@ -191,6 +195,14 @@ impl Registries {
     /// and one for each token.
     pub(super) fn calls_for_credentials(&self) -> u64 {
         self.ways.asking() + self.tokens.fetched()
+    }
+
+    /// What lets requests through to a registry, so many at once: one that does not answer keeps nobody from another.
+    fn gate(&self, site: &Site) -> Arc<Semaphore> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = gates.entry(site.host.clone());
+        let gate = gate.or_insert_with(|| Arc::new(Semaphore::new(REQUESTS_AT_ONCE)));
+        Arc::clone(gate)
     }
 
     fn lock_unlisted(&self) -> std::sync::MutexGuard<'_, BTreeSet<Site>> {

@@ -44,7 +44,7 @@ impl Places {
         let Ok(url) = Url::parse(&format!("{scheme}://{host}/")) else {
             return refuse("this is no host");
         };
-        if url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+        if !is_bare(&url) {
             return refuse("this is no host");
         }
         if site.insecure && !is_loopback(&url) {
@@ -72,9 +72,7 @@ fn place(text: &str) -> Result<(String, Url), Fault> {
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             refuse("the URL is neither http nor https")
         }
-        Ok(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {
-            refuse("the URL is more than a host and a port")
-        }
+        Ok(url) if !is_bare(&url) => refuse("the URL is more than a host and a port"),
         Ok(url) => Ok((host.trim().to_ascii_lowercase(), url)),
     }
 }
@@ -82,7 +80,9 @@ fn place(text: &str) -> Result<(String, Url), Fault> {
 /// Why a registry must not lead us to `url`; none: it may.
 ///
 /// Plain http is for loopback alone, and only a registry on a private network may name an address on one: any other would
-/// make us ask what only this machine can reach. Names are not looked up for that.
+/// make us ask what only this machine can reach. Names are not looked up for that: behind https whoever answers there must
+/// prove to have that name before anything is sent, and a lookup proves nothing of the next one. Those that no public
+/// registry can have are private.
 pub(super) fn refuse_way(registry: &Url, url: &Url) -> Option<String> {
     let host = url.host_str().unwrap_or_default();
     let is_near = is_loopback(registry) && is_loopback(url);
@@ -98,23 +98,36 @@ pub(super) fn refuse_way(registry: &Url, url: &Url) -> Option<String> {
         .then(|| format!("{host} is a private or link-local address"))
 }
 
+/// Whether a URL is a host and a port alone.
+fn is_bare(url: &Url) -> bool {
+    let is_anonymous = url.username().is_empty() && url.password().is_none();
+    url.path() == "/" && url.query().is_none() && is_anonymous
+}
+
 fn is_private(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    is_loopback(url)
-        || host.ends_with(".localhost")
-        || match address.parse() {
-            Ok(IpAddr::V4(it)) => is_private_v4(it),
-            Ok(IpAddr::V6(it)) => is_private_v6(it),
-            Err(_) => false,
-        }
+    match address.parse() {
+        Ok(IpAddr::V4(it)) => is_private_v4(it),
+        Ok(IpAddr::V6(it)) => is_private_v6(it),
+        Err(_) => is_private_name(host.trim_end_matches('.')),
+    }
 }
 
-/// RFC 1918, RFC 3927 and RFC 6598; in the last one is Alibaba Cloud's metadata service.
+/// A name without a dot, which only a search list can complete, or one that is reserved for private networks (RFC 6761,
+/// RFC 6762, RFC 8375; ICANN, resolution 2024.07.29.06).
+fn is_private_name(host: &str) -> bool {
+    let ends = [".localhost", ".local", ".home.arpa", ".internal"];
+    !host.contains('.') || ends.iter().any(|it| host.ends_with(it))
+}
+
+/// RFC 1918, RFC 3927, RFC 6598 and what RFC 6890 keeps for a host and its network; Alibaba Cloud's metadata service is
+/// in the range of RFC 6598.
 fn is_private_v4(it: Ipv4Addr) -> bool {
     let [first, second, ..] = it.octets();
     let is_shared = first == 100 && (64..128).contains(&second);
-    it.is_private() || it.is_link_local() || it.is_loopback() || it.is_unspecified() || is_shared
+    let is_here = first == 0 || it.is_loopback() || it.is_broadcast() || it.is_multicast();
+    it.is_private() || it.is_link_local() || is_here || is_shared
 }
 
 fn is_private_v6(it: Ipv6Addr) -> bool {
@@ -122,7 +135,20 @@ fn is_private_v6(it: Ipv6Addr) -> bool {
         || it.is_unspecified()
         || it.is_unique_local()
         || it.is_unicast_link_local()
-        || it.to_ipv4().is_some_and(is_private_v4)
+        || it.is_multicast()
+        || it
+            .to_ipv4()
+            .or_else(|| translated(it))
+            .is_some_and(is_private_v4)
+}
+
+/// The address behind one of a network that only has IPv6 (RFC 6052, "Well-Known Prefix").
+fn translated(it: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = it.segments() else {
+        return None;
+    };
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Some(Ipv4Addr::new(a, b, c, d))
 }
 
 #[cfg(test)]
@@ -160,6 +186,7 @@ mod tests {
             ("b.example", true),
             ("a/b", false),
             ("u@b.example", false),
+            (":p@b.example", false),
             ("", false),
         ] {
             assert!(places.url(&site(host, insecure)).is_err(), "{host}");
@@ -181,6 +208,7 @@ mod tests {
                 "ghcr.io=http://u:p@127.0.0.1",
                 "more than a host and a port",
             ),
+            ("ghcr.io=http://:p@127.0.0.1", "more than a host and a port"),
         ] {
             let said = places(value).expect_err(value);
             assert!(said.contains(why) && said.contains(REGISTRIES), "{said}");
@@ -207,12 +235,26 @@ mod tests {
             (far, "https://[fe80::1]/", false),
             (far, "https://[fd00::1]/", false),
             (far, "https://[::ffff:10.0.0.1]/", false),
+            (far, "https://[64:ff9b::a00:1]/", false),
+            (far, "https://[64:ff9b::101:101]/", true),
+            (far, "https://[ff02::1]/", false),
+            (far, "https://0.0.0.1/", false),
+            (far, "https://127.1/", false),
+            (far, "https://2130706433/", false),
             (far, "https://localhost/", false),
+            (far, "https://LOCALHOST./", false),
+            (far, "https://a.localhost/", false),
+            (far, "https://vault/token", false),
+            (far, "https://vault.corp.internal/token", false),
+            (far, "https://printer.local./token", false),
+            (far, "https://internal.example/token", true),
             (far, "https://u:p@auth.example/", false),
             (near, "http://127.0.0.1:5001/token", true),
             (near, "http://auth.example/token", false),
             (near, "http://10.0.0.1/token", false),
             (private, "https://10.0.0.2/token", true),
+            (private, "https://auth.internal/token", true),
+            ("https://registry.internal", "https://10.0.0.2/token", true),
             (private, "http://10.0.0.1/token", false),
         ] {
             let url = |it| Url::parse(it).expect("a URL");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use http::Method;
 
-use super::content::{Content, OCI_INDEX};
+use super::content::{Content, MANIFEST_BYTES_MAX, OCI_INDEX};
 use super::transport::{Call, Reply, To};
 use super::{Location, Manifest, Registries, is_repository};
 use crate::fault::{Class, Fault};
@@ -50,6 +50,8 @@ impl Registries {
             .about(&format!("@{of}"))
             .with("accept", OCI_INDEX)
             .answered_by(UNSUPPORTED);
+        // Each page is an index.
+        call.most = usize::try_from(MANIFEST_BYTES_MAX).unwrap_or(usize::MAX);
         let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
         for number in 1..=PAGES_MAX {
             let reply = self.call(&call).await?;

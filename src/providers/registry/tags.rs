@@ -15,12 +15,17 @@ use super::transport::{Call, Reply, To};
 use super::{Location, Registries, is_repository, is_tag};
 use crate::fact::Complete;
 use crate::fault::{Class, Fault};
+use crate::providers::secret::clean;
 
 const DOING: &str = "list the tags of a repository";
 /// How many tags are asked for at once; ghcr.io gives 100 to who does not say.
 const PAGE_SIZE: usize = 1000;
 /// Pages of one listing.
 const PAGES_MAX: usize = 1000;
+/// Tags of one listing. The largest repository that was reported has 135,000 (`OpenHands/benchmarks`, issue 684).
+const TAGS_MAX: usize = 500_000;
+/// How much is shown of what is no tag.
+const TAG_SHOWN_MAX: usize = 80;
 
 #[derive(Deserialize)]
 struct Page {
@@ -61,6 +66,9 @@ impl Registries {
             let last = page.last().cloned();
             let (count, before) = (page.len(), tags.len());
             tags.extend(page);
+            if tags.len() > TAGS_MAX {
+                return Err(call.unusable(&format!("there are more than {TAGS_MAX} tags")));
+            }
             let is_full = count == PAGE_SIZE && tags.len() > before;
             let after = match (self.next(&call, &reply)?, last) {
                 (Some(url), _) => After::Page(To::Url(url)),
@@ -111,7 +119,10 @@ fn page(call: &Call<'_>, reply: &Reply) -> Result<Vec<String>, Fault> {
     let page: Page = serde_json::from_slice(&reply.body).map_err(|_| unproven(call, reply))?;
     let tags = page.tags.unwrap_or_default();
     match tags.iter().find(|it| !is_tag(it)) {
-        Some(tag) => Err(call.unusable(&format!("`{tag}` is listed, which is no tag"))),
+        Some(tag) => {
+            let tag: String = clean(tag, &[]).chars().take(TAG_SHOWN_MAX).collect();
+            Err(call.unusable(&format!("`{tag}` is listed, which is no tag")))
+        }
         None => Ok(tags),
     }
 }

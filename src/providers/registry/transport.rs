@@ -8,7 +8,7 @@ use reqwest::Url;
 use tokio::time::timeout;
 
 use super::auth::{Challenge, Scopes, Token, Wanted, challenges};
-use super::credentials::{Credential, find};
+use super::credentials::{Credential, find, not_to_be_shown};
 use super::fault::{Refusal, SERVICE, UNUSABLE};
 use super::places::refuse_way;
 use super::{Location, Registries, Site};
@@ -180,14 +180,15 @@ impl Registries {
         self.tried(call, || self.opened_once(call, None)).await
     }
 
-    async fn tried<T, A: Future<Output = Result<T, Fault>>>(
+    pub(super) async fn tried<T, A: Future<Output = Result<T, Fault>>>(
         &self,
         call: &Call<'_>,
         attempt: impl Fn() -> A,
     ) -> Result<T, Fault> {
         let attempt = &attempt;
         self.paced(&call.kind(), call, || async move {
-            let permit = self.gate.acquire().await.expect("the gate is never closed");
+            let gate = self.gate(&call.at.site);
+            let permit = gate.acquire().await.expect("the gate is never closed");
             let outcome = attempt().await;
             drop(permit);
             outcome
@@ -255,16 +256,17 @@ impl Registries {
         drop(first);
         let opened = opened?;
         let Some(way) = way.filter(|_| !is_streamed) else {
-            return self.sorted(call, credential, opened).await;
+            return self.sorted(call, (credential, used.as_ref()), opened).await;
         };
         let fresh = self
             .authorization(call, credential, (&way, used.as_ref()))
             .await?;
         if fresh == used {
-            return self.sorted(call, credential, opened).await;
+            return self.sorted(call, (credential, used.as_ref()), opened).await;
         }
         let opened = self.send(call, &url, (fresh.as_ref(), None)).await?;
-        self.sorted(call, credential, opened).await
+        self.sorted(call, (credential, fresh.as_ref()), opened)
+            .await
     }
 
     async fn send(
@@ -310,9 +312,13 @@ impl Registries {
     async fn sorted(
         &self,
         call: &Call<'_>,
-        credential: Option<&Credential>,
+        (credential, sent): (Option<&Credential>, Option<&Secret>),
         mut opened: Opened,
     ) -> Result<Opened, Fault> {
+        let secrets = not_to_be_shown(credential, sent);
+        let secrets: Vec<&Secret> = secrets.iter().collect();
+        let host = &call.at.site.host;
+        self.warnings.show(host, &opened.headers, &secrets);
         if call.is_answer(opened.status) {
             return Ok(opened);
         }
@@ -327,6 +333,7 @@ impl Registries {
             headers: &opened.headers,
             body: &body,
             credential,
+            secrets: &secrets,
             now: self.patience.now(),
         };
         Err(refusal.fault())
@@ -412,7 +419,7 @@ impl Registries {
         self.paced(&kind, asking, || async move {
             let asked = self.patience.now();
             let opened = self.send(asking, url, (basic, None)).await?;
-            let mut opened = self.sorted(asking, credential, opened).await?;
+            let mut opened = self.sorted(asking, (credential, basic), opened).await?;
             let body = timeout(READ_MAX, opened.body(REFUSAL_BYTES_MAX)).await;
             let Ok(Ok(Some(body))) = body else {
                 return Err(asking.unusable("the answer of the token service is not whole"));

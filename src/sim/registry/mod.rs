@@ -156,6 +156,14 @@ impl Registries {
         if status == 401 {
             return self.challenged(&ask, refusal).render();
         }
+        // GHCR refuses pushes by a secondary limit of GitHub (`refchecker`, issue 67).
+        if status == 403 && trouble.seconds > 0 {
+            let text = "You have exceeded a secondary rate limit.";
+            let refusal = Refusal::new(403, "DENIED", text);
+            return refusal
+                .with("retry-after", &trouble.seconds.to_string())
+                .render();
+        }
         refusal.render()
     }
 

@@ -331,3 +331,22 @@ async fn what_an_answer_repeats_of_a_secret_is_not_shown() {
     let said = told(clients(&LOGIN).registries.tags(&at).await);
     assert!(said.contains("Basic *** and *** are wrong"), "{said}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_repeats_of_a_token_is_not_shown() {
+    let script = |asked: &Asked| {
+        if asked.target.starts_with("/token") {
+            return Answer::of(200, r#"{"token": "opaque-token-of-now"}"#);
+        }
+        match asked.header("authorization") {
+            "" => challenge(asked, "repository:example/app:pull"),
+            sent => Answer::of(403, format!("{sent} may not")),
+        }
+    };
+    // A token of nobody is one as well.
+    let (clients, _, at) = lab(script).await;
+    let outcome = clients.registries.tags(&at).await;
+    assert!(!format!("{outcome:?}").contains("opaque"), "{outcome:?}");
+    let said = told(outcome);
+    assert!(said.contains("Bearer *** may not"), "{said}");
+}

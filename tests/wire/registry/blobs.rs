@@ -91,6 +91,36 @@ async fn a_blob_does_not_lead_us_anywhere() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_blob_whose_store_fails_is_asked_for_again_at_the_registry() {
+    for broken in [
+        Answer::of(503, ""),
+        // The link is no longer good.
+        Answer::of(403, ""),
+        Answer::of(200, "0123").missing(6),
+        Answer::default(),
+    ] {
+        let mut number = 0;
+        let store = move |_: &Asked| {
+            number += 1;
+            match number % 2 {
+                1 => broken.clone(),
+                _ => Answer::of(200, "0123456789"),
+            }
+        };
+        let store = Server::new(store).await;
+        let there = format!("http://{}/store", store.host);
+        let (clients, server, at) =
+            lab(move |_| Answer::of(307, "").with("location", &there)).await;
+        let whole = blob(b"0123456789");
+        let part = clients.registries.blob_part(&at, &whole, (3, 6)).await;
+        assert_eq!(part.expect("a part"), b"345678");
+        let read = clients.registries.blob(&at, &whole).await;
+        assert_eq!(*read.expect("it is there"), b"0123456789");
+        assert_eq!((server.lines().len(), store.lines().len()), (4, 4));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_part_of_a_blob_may_come_alone_or_in_the_whole() {
     let whole = blob(b"0123456789");
     let parts = |range: &'static str| Answer::of(206, "345").with("content-range", range);

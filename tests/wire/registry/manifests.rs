@@ -162,6 +162,9 @@ async fn what_is_no_manifest_is_refused() {
         OCI_INDEX,
         r#"{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json"}"#,
     );
+    let torn = manifest(OCI_INDEX, r#"{"mediaType":"a/b\nc"}"#);
+    let long = format!(r#"{{"mediaType":"{}"}}"#, "a".repeat(256));
+    let long = manifest(OCI_INDEX, &long);
     let good = Answer::manifest(&index);
     for (wanted, answer, start) in [
         (
@@ -184,6 +187,16 @@ async fn what_is_no_manifest_is_refused() {
             &index,
             good.clone().without("content-type"),
             "Invalid: nothing says what it is",
+        ),
+        (
+            &torn,
+            Answer::manifest(&torn).without("content-type"),
+            "Invalid: what it calls itself is no media type",
+        ),
+        (
+            &long,
+            Answer::manifest(&long),
+            "Invalid: what it calls itself is no media type",
         ),
         (
             &index,
@@ -326,4 +339,33 @@ async fn nothing_is_asked_by_a_name_that_is_none() {
         assert!(said.starts_with("Invalid: `"), "{said}");
     }
     assert_eq!(server.lines().len(), 0);
+}
+
+/// In real time: nothing goes on while requests wait for an answer that never comes.
+#[tokio::test]
+async fn a_registry_that_never_answers_keeps_nobody_from_another() {
+    let (clients, _, at) = lab(|_| Answer::manifest(&index())).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let silent = silent.expect("a free port");
+    let mut elsewhere = at.clone();
+    elsewhere.site.host = silent.local_addr().expect("an address").to_string();
+    let tags: Vec<String> = (0..20).map(|it| format!("v{it}")).collect();
+    let hanging = tags
+        .iter()
+        .map(|tag| clients.registries.head_now(&elsewhere, tag));
+    let hanging = futures_util::future::join_all(hanging);
+    let served = async {
+        // The others are sent first.
+        tokio::task::yield_now().await;
+        clients.registries.head_now(&at, "v1").await
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::select! {
+        biased;
+        _ = hanging => panic!("nobody answers there"),
+        served = tokio::time::timeout(patience, served) => {
+            let head = served.expect("it does not wait for the other registry");
+            assert!(head.expect("it is there").is_some());
+        }
+    }
 }

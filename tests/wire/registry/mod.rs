@@ -9,6 +9,7 @@ mod blobs;
 mod copies;
 mod manifests;
 mod tags;
+pub(crate) mod warnings;
 
 use std::io;
 use std::pin::Pin;

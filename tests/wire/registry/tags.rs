@@ -107,7 +107,7 @@ async fn half_a_listing_is_none() {
         true => page(&["a"]).with("link", "</v2/x>; rel=next"),
         false => Answer::error(404, "NAME_UNKNOWN"),
     };
-    let scripts: [(Script, &str); 8] = [
+    let scripts: [(Script, &str); 10] = [
         (
             Box::new(next("/v2/x")),
             "leads back to a page that was read",
@@ -134,6 +134,14 @@ async fn half_a_listing_is_none() {
             "`../b` is listed, which is no tag",
         ),
         (
+            Box::new(|_| Answer::of(200, r#"{"tags": ["\u001b[31m\na"]}"#)),
+            "`[31m a` is listed",
+        ),
+        (
+            Box::new(|_| Answer::of(200, "\u{1b}[31mno")),
+            "from a registry: [31mno",
+        ),
+        (
             Box::new(|_| Answer::of(200, r#"{"tags": [1]}"#)),
             "does not come from a registry",
         ),
@@ -146,4 +154,11 @@ async fn half_a_listing_is_none() {
             "{said} instead of {why}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_has_more_tags_than_any_repository_is_not_kept() {
+    let (clients, _, at) = lab(|_| many(0, 500_001)).await;
+    let said = told(clients.registries.tags(&at).await);
+    assert!(said.contains("more than 500000 tags"), "{said}");
 }

@@ -66,7 +66,7 @@ fn read((scheme, mut parameters): (String, BTreeMap<String, String>)) -> Option<
 }
 
 /// Splits at commas that are not quoted.
-fn parts(value: &str) -> Vec<&str> {
+pub(in crate::providers::registry) fn parts(value: &str) -> Vec<&str> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (at, it) in value.char_indices() {
@@ -86,7 +86,8 @@ fn parts(value: &str) -> Vec<&str> {
     parts.filter(|it| !it.is_empty()).collect()
 }
 
-fn unquoted(value: &str) -> String {
+/// A text without the quotes around it, where there are any (RFC 9110, "Quoted Strings").
+pub(in crate::providers::registry) fn unquoted(value: &str) -> String {
     let inner = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     let Some(inner) = inner else {
         return value.to_owned();

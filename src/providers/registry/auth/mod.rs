@@ -4,6 +4,6 @@ mod challenge;
 mod scopes;
 mod tokens;
 
-pub(super) use self::challenge::{Challenge, challenges};
+pub(super) use self::challenge::{Challenge, challenges, parts, unquoted};
 pub(super) use self::scopes::Scopes;
 pub(super) use self::tokens::{Token, Tokens, Wanted};

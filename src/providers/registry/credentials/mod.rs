@@ -45,12 +45,19 @@ impl Credential {
         let pair = format!("{}:{}", self.user, self.password.reveal());
         Secret::new(&format!("Basic {}", STANDARD.encode(pair)))
     }
+}
 
-    /// What must not be shown of an answer.
-    pub(super) fn secrets(&self) -> Vec<Secret> {
-        let pair = format!("{}:{}", self.user, self.password.reveal());
-        vec![self.password.clone(), Secret::new(&STANDARD.encode(pair))]
-    }
+/// What an answer may repeat and nobody may see: the password, and what was sent as `Authorization`.
+pub(super) fn not_to_be_shown(
+    credential: Option<&Credential>,
+    sent: Option<&Secret>,
+) -> Vec<Secret> {
+    let basic = credential.map(Credential::basic);
+    let sent = [basic.as_ref(), sent].into_iter().flatten();
+    let sent = sent.filter_map(|it| it.reveal().split_once(' '));
+    let sent = sent.map(|(_, it)| Secret::new(it));
+    let password = credential.map(|it| it.password.clone());
+    password.into_iter().chain(sent).collect()
 }
 
 /// The credential for a registry; none: there is no source of one.
@@ -153,7 +160,7 @@ mod tests {
         let shown = format!(
             "{credential:?} {:?} {:?}",
             credential.basic(),
-            credential.secrets()
+            not_to_be_shown(Some(&credential), None)
         );
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(credential.basic().reveal(), "Basic dTpodW50ZXIyLXg=");
