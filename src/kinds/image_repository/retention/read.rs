@@ -66,6 +66,15 @@ impl Look<'_> {
         Ok((digest, tag.to_owned()))
     }
 
+    async fn are_there<'d>(
+        self,
+        digests: impl Iterator<Item = &'d Digest>,
+    ) -> Result<Vec<(&'d Digest, bool)>, Fault> {
+        let heads: Vec<_> = digests.map(|it| self.is_there(it)).collect();
+        let heads = stream::iter(heads).buffered(SIDE_BY_SIDE_MAX);
+        heads.try_collect().await
+    }
+
     async fn is_there(self, digest: &Digest) -> Result<(&Digest, bool), Fault> {
         let registries = &self.clients.registries;
         let head = registries.head_now(self.home, digest.as_str()).await?;
@@ -94,27 +103,11 @@ impl Look<'_> {
         let heads: Vec<_> = tags.items().iter().map(|it| self.head(it)).collect();
         let heads = stream::iter(heads).buffered(SIDE_BY_SIDE_MAX);
         let heads: Vec<(Digest, String)> = heads.try_collect().await?;
-        let mut found: BTreeMap<Digest, Version> = BTreeMap::new();
+        let left = self.are_there(recalled.iter()).await?;
+        let left = left.into_iter().filter(|(_, is_there)| *is_there);
+        let left = left.map(|(digest, _)| digest);
         let named = heads.iter().map(|(digest, _)| digest);
-        let mut next: BTreeSet<Digest> = named.chain(&recalled).cloned().collect();
-        for _ in 0..DEPTH_MAX {
-            let reads = std::mem::take(&mut next)
-                .into_iter()
-                .map(|it| self.version(it));
-            let read: Vec<Option<Version>> = stream::iter(reads)
-                .buffered(SIDE_BY_SIDE_MAX)
-                .try_collect()
-                .await?;
-            for version in read.into_iter().flatten() {
-                next.extend(version.links.children.iter().cloned());
-                found.insert(version.digest.clone(), version);
-            }
-            next.retain(|it| !found.contains_key(it));
-        }
-        if !next.is_empty() {
-            let message = format!("indexes lie in each other more than {DEPTH_MAX} deep");
-            return Err(self.fault(&self.home.repository, &message));
-        }
+        let mut found = self.reached(named.chain(left).cloned().collect()).await?;
         for (digest, tag) in heads {
             let version = found.get_mut(&digest);
             let version = version.ok_or_else(|| {
@@ -134,6 +127,31 @@ impl Look<'_> {
             count,
         )
         .await
+    }
+
+    /// These manifests, and all that they lead to.
+    async fn reached(self, first: BTreeSet<Digest>) -> Result<BTreeMap<Digest, Version>, Fault> {
+        let mut found: BTreeMap<Digest, Version> = BTreeMap::new();
+        let mut next = first;
+        for _ in 0..DEPTH_MAX {
+            let reads = std::mem::take(&mut next)
+                .into_iter()
+                .map(|it| self.version(it));
+            let read: Vec<Option<Version>> = stream::iter(reads)
+                .buffered(SIDE_BY_SIDE_MAX)
+                .try_collect()
+                .await?;
+            for version in read.into_iter().flatten() {
+                next.extend(version.links.children.iter().cloned());
+                found.insert(version.digest.clone(), version);
+            }
+            next.retain(|it| !found.contains_key(it));
+        }
+        if next.is_empty() {
+            return Ok(found);
+        }
+        let message = format!("indexes lie in each other more than {DEPTH_MAX} deep");
+        Err(self.fault(&self.home.repository, &message))
     }
 
     async fn version(self, digest: Digest) -> Result<Option<Version>, Fault> {
@@ -201,9 +219,7 @@ impl Look<'_> {
         let asked: BTreeSet<&Digest> = children
             .filter(|it| self.verify || !listed.contains(it))
             .collect();
-        let heads: Vec<_> = asked.into_iter().map(|it| self.is_there(it)).collect();
-        let heads = stream::iter(heads).buffered(SIDE_BY_SIDE_MAX);
-        let heads: Vec<(&Digest, bool)> = heads.try_collect().await?;
+        let heads = self.are_there(asked.into_iter()).await?;
         let mut lost = BTreeSet::new();
         for (digest, is_there) in heads {
             match (is_there, listed.contains(digest)) {
