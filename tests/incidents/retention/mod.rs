@@ -1,6 +1,11 @@
 //! What went wrong with deleted versions of packages, from end to end against the simulated GitHub. The closure's own
 //! cases, one for each of these, stand beside it.
 
+mod elsewhere;
+mod races;
+mod rows;
+mod written;
+
 use std::collections::BTreeMap;
 
 use reconcile::ids::Digest;
@@ -120,7 +125,7 @@ fn what_is_kept_stays_whole_and_the_rest_goes() {
 }
 
 #[test]
-fn peers_35_all_pages_are_read_before_anything_goes() {
+fn snok_33_delete_package_versions_58_all_pages_are_read_before_anything_goes() {
     let mut manifests = usual();
     for number in 0..230 {
         manifests.push(image(&format!("n{number}"), &[], "linux/amd64"));
@@ -150,7 +155,7 @@ fn a_part_that_is_not_there_is_told_and_nothing_goes() {
 }
 
 #[test]
-fn peers_39_a_budget_that_is_spent_is_no_failure_and_the_next_run_goes_on() {
+fn chainguard_173_a_budget_that_is_spent_is_no_failure_and_the_next_run_goes_on() {
     let mut manifests = usual();
     for number in 0..60 {
         manifests.push(image(&format!("n{number}"), &[], "linux/amd64"));
