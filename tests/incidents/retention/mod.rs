@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use super::lab;
 use crate::proofs::lab::Lab;
 
+pub(super) use rows::{build, push};
+pub(super) use written::package;
+
 const HERE: (&str, &str) = ("ghcr.io", "example/app");
 const OLD: &str = "2026-08-01T00:00:00Z";
 
@@ -84,7 +87,7 @@ fn lab_of(more: &str, manifests: &[Value], github: Value) -> Lab {
     lab(&declared(more), world(manifests, github, &json!([])))
 }
 
-fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
+pub(super) fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
     let now = lab.now();
     lab.with_world(|it| it.tags(HERE, now))
 }

@@ -1,5 +1,6 @@
 //! What went wrong between the look at versions and their deletion: tags that move, builds under way, answers that fail.
 
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
@@ -104,10 +105,10 @@ fn snok_33_a_listing_that_is_torn_between_its_pages_lets_nothing_needed_go() {
     let mut lines = String::from(
         "
         amd 90 -
-        latest 90 latest > amd",
+        latest 90 latest > amd\n",
     );
     for number in 0..150 {
-        lines.push_str(&format!("\nn{number} {} -", 2 + number));
+        writeln!(lines, "n{number} {} -", 2 + number).expect("text takes what is written");
     }
     for fault in ["torn", "tornShorter", "tornLonger"] {
         package(USUAL, &lines).block_on(async |lab| {

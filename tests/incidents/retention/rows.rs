@@ -12,7 +12,7 @@ use crate::proofs::lab::Lab;
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Both architectures of one build, as `BuildKit` pushes them under these tags.
-fn build(of: &[&str], revision: &str) -> Vec<Value> {
+pub(in crate::incidents) fn build(of: &[&str], revision: &str) -> Vec<Value> {
     let architectures = ["amd64", "arm64"].into_iter();
     let pushed = |architecture: &str| {
         let tags = of.iter().map(|it| format!("{it}-{architecture}"));
@@ -24,7 +24,7 @@ fn build(of: &[&str], revision: &str) -> Vec<Value> {
     architectures.map(pushed).collect()
 }
 
-fn push(lab: &Lab, manifests: &[Value]) {
+pub(in crate::incidents) fn push(lab: &Lab, manifests: &[Value]) {
     lab.put(&json!({"registries": {"ghcr.io": {"repositories": {
         "example/app": {"manifests": manifests}
     }}}}));

@@ -40,7 +40,7 @@ spec: {{registryRef: registry, repository: example/app, {spec}}}
 }
 
 /// A lab of GHCR with these versions.
-pub(super) fn package(spec: &str, lines: &str) -> Lab {
+pub(in crate::incidents) fn package(spec: &str, lines: &str) -> Lab {
     let world = world(&manifests(lines), json!({}), &json!([]));
     lab(&declared("host: ghcr.io", spec), world)
 }
