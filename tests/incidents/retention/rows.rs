@@ -189,12 +189,13 @@ fn ghcr_cleanup_action_1_an_index_and_its_parts_are_one_however_deep() {
 
 #[test]
 fn addon_62_the_tags_of_platforms_stay_while_the_index_does() {
+    // A source that has an attestation is an index of its own, which the merged one does not name.
     let lines = "
-        a 90 latest-amd64
-        arm-b 90 latest-arm64
+        a 90 latest-amd64 attested
+        arm-b 90 latest-arm64 attested
         latest 90 latest > a arm-b
-        c 90 v1-amd64
-        arm-d 90 v1-arm64
+        c 90 v1-amd64 attested
+        arm-d 90 v1-arm64 attested
         release 90 v1 > c arm-d
         w 30 pr-0
         x 20 pr-1
