@@ -233,7 +233,7 @@ fn docker_cli_4833_skopeo_1645_an_absent_namespace_is_explained_and_holds_up_no_
 }
 
 #[test]
-fn image_syncer_152_a_failure_names_what_failed_and_why() {
+fn image_syncer_152_image_syncer_154_a_failure_names_what_failed_and_why() {
     let state = declared("attestations: keep", &["acr copies/app"]);
     lab(&state, world()).block_on(async |lab| {
         let report = lab.once(1).await;
@@ -253,7 +253,7 @@ fn image_syncer_152_a_failure_names_what_failed_and_why() {
 }
 
 #[test]
-fn skopeo_1021_regclient_215_what_has_not_changed_costs_one_look_a_tag() {
+fn skopeo_1021_skopeo_2426_regclient_215_what_has_not_changed_costs_one_look_a_tag() {
     let state = declared(
         "attestations: drop",
         &["acr copies/app", "plain copies/app"],
@@ -274,6 +274,11 @@ fn skopeo_1021_regclient_215_what_has_not_changed_costs_one_look_a_tag() {
             asked.iter().all(|it| it == "HEAD manifest") && asked.len() <= 4,
             "{asked:?}"
         );
+        let pulled = lab.with_world(|it| {
+            let calls = it.calls().iter().skip(before);
+            calls.filter(|it| it.action == "GET manifest").count()
+        });
+        assert_eq!(pulled, 0, "a pull counts against a quota");
     });
 }
 

@@ -4,6 +4,25 @@
 //! `E` process, `W` weaknesses found by reading and running the scripts, `PA` pains of their users. `custodian_6554` is
 //! the issue of that number of cloud-custodian: what deletes unused images did not know of launch templates.
 //!
+//! | tested in | ids |
+//! |---|---|
+//! | listing.rs | A1b E1 PA6 W9 W10 W11 |
+//! | machines.rs | A1c A1d A7 W9 W20 W21 W22 |
+//! | merges.rs | R58 R59 R60 W31 W33 chainguard_173 harbor_17746 pulumi_577 pulumi_630 |
+//! | mirrors.rs | W30 W34 docker_cli_4833 image_syncer_152 image_syncer_154 koordinator_3194 mibeenvr_397 regclient_215 |
+//! | mirrors.rs | skopeo_1021 skopeo_1645 skopeo_2426 spiffe_csi_280 zrlog_252 |
+//! | naming.rs | B1 B4 B10 K2 W1 W2 W3 W4 W5 W6 W7 W8 |
+//! | retention/elsewhere.rs | harbor_8717 harbor_9472 harbor_16335 harbor_23530 |
+//! | retention/mod.rs | chainguard_173 delete_package_versions_58 snok_33 |
+//! | retention/races.rs | action_ghcr_prune_76 ghcr_cleanup_action_1 snok_33 snok_97 vault_db_injector_78 |
+//! | retention/rows.rs | acr_cli_670 action_ghcr_prune_76 addon_62 delete_package_versions_90 delete_package_versions_162 |
+//! | retention/rows.rs | ghcr_cleanup_action_1 glycemicgpt_552 gzctf_123 kubernoodles_664 mcp_memory_1052 moneyman_789 |
+//! | retention/rows.rs | niks3_479 snok_3 snok_43 snok_48 snok_63 snok_95 snok_97 untagged_action_45 |
+//! | retention/rows.rs | vault_db_injector_78 weathernode_24 |
+//! | tags.rs | D1 PA10 R59 R60 R61 W30 W31 W32 W33 W34 buildx_1519 manifest_tool_233 observal_560 regclient_215 |
+//! | tags.rs | skopeo_1021 skopeo_2111 spiffe_csi_280 |
+//! | templates.rs | custodian_6554 |
+//!
 //! | not tested here | because |
 //! |---|---|
 //! | A1a A1e A2 A3 A4 A5 A6 A8 | guests launched later |
@@ -20,6 +39,7 @@
 
 mod listing;
 mod machines;
+mod merges;
 mod mirrors;
 mod naming;
 mod races;

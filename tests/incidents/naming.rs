@@ -140,7 +140,7 @@ fn w3_a_failed_image_of_somebody_else_stays_and_is_reported() {
 }
 
 #[test]
-fn w4_keep_counts_the_image_that_latest_names() {
+fn w4_k2_keep_counts_the_image_that_latest_names() {
     for keep in 1..=5 {
         let all = "
             m-1 latest       11-20T02:17:30 ours L family

@@ -17,7 +17,7 @@ use crate::proofs::lab::Lab;
 const PLACE: (&str, &str) = ("registry.example", "example/app");
 
 /// A lab with one repository whose spec says this besides, and with these manifests in it.
-fn lab(spec: &str, manifests: &Value) -> Lab {
+pub(super) fn lab(spec: &str, manifests: &Value) -> Lab {
     let state = format!(
         "apiVersion: reconcile/v1alpha1
 kind: Registry
@@ -36,14 +36,14 @@ spec: {{registryRef: registry, repository: example/app, {spec}}}
 }
 
 /// Manifests that are, or come to be, in the repository.
-fn objects(manifests: &Value) -> Value {
+pub(super) fn objects(manifests: &Value) -> Value {
     json!({"registries": {"registry.example": {"repositories": {
         "example/app": {"public": true, "manifests": manifests}
     }}}})
 }
 
 /// One architecture of a build, as `BuildKit` pushes it.
-fn built(tag: &str, architecture: &str, revision: &str) -> Value {
+pub(super) fn built(tag: &str, architecture: &str, revision: &str) -> Value {
     json!({
         "tags": [format!("{tag}-{architecture}")], "platform": format!("linux/{architecture}"),
         "revision": revision, "attested": true,
@@ -55,7 +55,7 @@ fn build(tag: &str, revision: &str) -> Value {
     json!([built(tag, "amd64", revision), built(tag, "arm64", revision)])
 }
 
-fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
+pub(super) fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
     let now = lab.now();
     lab.with_world(|it| it.tags(PLACE, now))
 }
@@ -73,7 +73,7 @@ fn read(lab: &Lab, digest: &Digest) -> Content {
 }
 
 /// The index that a tag names.
-fn index(lab: &Lab, tag: &str) -> Index {
+pub(super) fn index(lab: &Lab, tag: &str) -> Index {
     let digest = tags(lab).remove(tag);
     match read(lab, &digest.unwrap_or_else(|| panic!("there is no {tag}"))) {
         Content::Index(index) => index,
@@ -88,7 +88,7 @@ fn of_sources(lab: &Lab, tag: &str) -> Vec<Descriptor> {
 }
 
 /// Whether a tag is what its sources are, each of its parts there.
-fn is_merged(lab: &Lab, tag: &str) -> bool {
+pub(super) fn is_merged(lab: &Lab, tag: &str) -> bool {
     let index = index(lab, tag);
     let now = lab.now();
     let stored = lab.with_world(|it| it.manifests(PLACE, now));
@@ -96,7 +96,7 @@ fn is_merged(lab: &Lab, tag: &str) -> bool {
     index.manifests.iter().all(is_there) && index.manifests == of_sources(lab, tag)
 }
 
-fn condition<'a>(report: &'a Report, kind: &str) -> Option<&'a str> {
+pub(super) fn condition<'a>(report: &'a Report, kind: &str) -> Option<&'a str> {
     let resources = report.resources.values();
     let mut conditions = resources.flat_map(|it| &it.conditions);
     conditions
@@ -348,7 +348,7 @@ fn a_tag_that_somebody_wrote_after_the_look_is_looked_at_again() {
 }
 
 #[test]
-fn skopeo_1021_2111_regclient_215_an_unchanged_tag_costs_three_small_requests() {
+fn skopeo_1021_skopeo_2111_regclient_215_an_unchanged_tag_costs_three_small_requests() {
     let lab = lab("tags: [v1]", &build("v1", "c1"));
     lab.block_on(async |lab| {
         let cold = lab.converge(1).await;

@@ -1,5 +1,6 @@
 //! The house rules that a machine can check: who imports whom, sizes, words, doc comments.
 
+mod incidents;
 mod source;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,11 @@
 //! What went wrong with deleted versions of packages, from end to end against the simulated GitHub. The closure's own
 //! cases, one for each of these, stand beside it.
 
+mod elsewhere;
+mod races;
+mod rows;
+mod written;
+
 use std::collections::BTreeMap;
 
 use reconcile::ids::Digest;
@@ -9,6 +14,9 @@ use serde_json::{Value, json};
 
 use super::lab;
 use crate::proofs::lab::Lab;
+
+pub(super) use rows::{build, push};
+pub(super) use written::package;
 
 const HERE: (&str, &str) = ("ghcr.io", "example/app");
 const OLD: &str = "2026-08-01T00:00:00Z";
@@ -79,7 +87,7 @@ fn lab_of(more: &str, manifests: &[Value], github: Value) -> Lab {
     lab(&declared(more), world(manifests, github, &json!([])))
 }
 
-fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
+pub(super) fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
     let now = lab.now();
     lab.with_world(|it| it.tags(HERE, now))
 }
@@ -120,7 +128,7 @@ fn what_is_kept_stays_whole_and_the_rest_goes() {
 }
 
 #[test]
-fn peers_35_all_pages_are_read_before_anything_goes() {
+fn snok_33_delete_package_versions_58_all_pages_are_read_before_anything_goes() {
     let mut manifests = usual();
     for number in 0..230 {
         manifests.push(image(&format!("n{number}"), &[], "linux/amd64"));
@@ -150,7 +158,7 @@ fn a_part_that_is_not_there_is_told_and_nothing_goes() {
 }
 
 #[test]
-fn peers_39_a_budget_that_is_spent_is_no_failure_and_the_next_run_goes_on() {
+fn chainguard_173_a_budget_that_is_spent_is_no_failure_and_the_next_run_goes_on() {
     let mut manifests = usual();
     for number in 0..60 {
         manifests.push(image(&format!("n{number}"), &[], "linux/amd64"));
