@@ -70,7 +70,9 @@ fn strike((reference, trouble, times): &Point<'_>) -> u32 {
         ..Wrong::default()
     });
     let name = &reference.case.name;
-    let is_throttled = trouble["status"] == 429 || trouble["status"] == 400;
+    // Only Alibaba Cloud throttles with 400.
+    let is_of_cloud = trouble["service"] != "registry" && trouble["service"] != "github";
+    let is_throttled = trouble["status"] == 429 || (trouble["status"] == 400 && is_of_cloud);
     if is_throttled && *times < FOR_EVER {
         let is_done = survived.report.is_converged();
         assert!(is_done, "{name}: one process is enough: {trouble}");

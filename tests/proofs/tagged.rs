@@ -1,5 +1,5 @@
 //! C6 in registries: somebody gives a tag to a version that is about to go, or puts it into a new index. Before every call
-//! of a run that deletes, every version that it deletes.
+//! of a run that deletes, every version that it deletes; where it must be quick, before some calls.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 
 use super::cases::{Case, named};
 use super::lab::Lab;
-use super::{each, figure};
+use super::{each, figure, is_all};
 
 /// What somebody calls what he needs.
 const BY_HAND: &str = "by-hand";
+
+/// Before one of how many calls is quick.
+const QUICK: usize = 10;
 
 /// A version that goes.
 #[derive(Clone)]
@@ -146,15 +149,21 @@ fn a_version_that_somebody_comes_to_need_between_two_calls_stays() {
     let case = named("retained");
     let (calls, doomed) = reference(&case);
     let mut points = Vec::new();
-    for call in &calls {
+    let every = if is_all() { 1 } else { QUICK };
+    for call in calls.iter().step_by(every) {
         for it in &doomed {
             points.extend([By::Tag, By::Index].map(|by| (&case, call.n, (it, by))));
         }
     }
-    assert!(points.len() > 500, "only {} points", points.len());
+    assert!(points.len() > 100, "only {} points", points.len());
     each(&points, interfere);
+    let extent = if is_all() {
+        "before every call"
+    } else {
+        "before every tenth"
+    };
     figure(
-        "versions that come to be needed between two calls, enumerated and passed (C6)",
+        &format!("versions that come to be needed between two calls, passed (C6), {extent}"),
         &points.len().to_string(),
     );
 }

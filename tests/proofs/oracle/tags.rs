@@ -100,14 +100,13 @@ struct Contents {
 }
 
 impl Contents {
-    fn of(world: &mut World, place: (&str, &str)) -> Self {
+    fn of((start, world): (&mut World, &mut World), place: (&str, &str)) -> Self {
         let now = world.scenario().start;
         let mut contents = Self {
             manifests: BTreeMap::new(),
             configs: BTreeMap::new(),
         };
-        let mut at_start = World::from_scenario(world.scenario());
-        for world in [&mut at_start, world] {
+        for world in [start, world] {
             for (digest, it) in world.manifests(place, now) {
                 let manifest = Manifest {
                     digest: digest.clone(),
@@ -193,9 +192,14 @@ impl Contents {
 
 /// Replays what happened, and holds every deed of ours against the promises.
 pub(crate) fn watch(inventory: &Inventory, world: &mut World, name: &str) {
-    for declared in Declared::all(inventory) {
-        let contents = Contents::of(world, declared.place());
-        let mut held = at_start(world, declared.place());
+    let declared = Declared::all(inventory);
+    if declared.is_empty() {
+        return;
+    }
+    let start = &mut World::from_scenario(world.scenario());
+    for declared in declared {
+        let contents = Contents::of((start, world), declared.place());
+        let mut held = held(start, declared.place());
         let history: Vec<Happening> = world.registry_history().to_vec();
         let (host, repository) = declared.place();
         let is_here = |it: &&Happening| it.host == host && it.repository == repository;
@@ -211,11 +215,9 @@ pub(crate) fn watch(inventory: &Inventory, world: &mut World, name: &str) {
     }
 }
 
-fn at_start(world: &World, place: (&str, &str)) -> Held {
-    let (mut world, now) = (
-        World::from_scenario(world.scenario()),
-        world.scenario().start,
-    );
+/// What a repository holds now.
+fn held(world: &mut World, place: (&str, &str)) -> Held {
+    let now = world.scenario().start;
     let mut held = Held {
         manifests: world.manifests(place, now).into_keys().collect(),
         ..Held::default()
@@ -259,21 +261,14 @@ fn judge(
 
 /// What is said to be ready is so: every required tag is whole, and of what its sources name now.
 pub(crate) fn check_end(inventory: &Inventory, world: &mut World, (name, report): (&str, &Report)) {
-    let now = world.scenario().start;
     for declared in Declared::all(inventory) {
         let said = report.resources.get(declared.resource.id());
         if said.is_none_or(|it| it.state != State::Ready) {
             continue;
         }
-        let contents = Contents::of(world, declared.place());
-        let mut held = at_start(world, declared.place());
-        held.tags = world.tags(declared.place(), now);
-        held.manifests = world.manifests(declared.place(), now).into_keys().collect();
-        held.named = held
-            .tags
-            .iter()
-            .map(|(tag, it)| (tag.clone(), [it.clone()].into()))
-            .collect();
+        let start = &mut World::from_scenario(world.scenario());
+        let contents = Contents::of((start, world), declared.place());
+        let held = held(world, declared.place());
         let are_there = |tag: &str| {
             let sources = declared.spec.sources_of(tag);
             sources.iter().all(|it| held.tags.contains_key(&it.tag))
