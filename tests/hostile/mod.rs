@@ -6,6 +6,7 @@ mod answers;
 mod crowd;
 mod daemon;
 mod processes;
+mod registries;
 mod streams;
 mod throttled;
 mod told;

@@ -53,6 +53,8 @@ use serde_json::{Value, json};
 
 use crate::proofs::lab::Lab;
 
+pub(crate) use retention::meddle;
+
 const REGION: &str = "cn-hangzhou";
 /// What images of the line `p` for amd64 are called.
 const STEM: &str = "p-amd64-";

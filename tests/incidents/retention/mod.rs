@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::lab;
 use crate::proofs::lab::Lab;
 
+pub(crate) use races::meddle;
 pub(super) use rows::{build, push};
 pub(super) use written::package;
 

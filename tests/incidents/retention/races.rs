@@ -21,7 +21,7 @@ fn in_package(manifests: &Value) -> Value {
 }
 
 /// Lets somebody change the registry right before the `nth` call of `action`, on this object or any.
-pub(super) fn meddle(lab: &mut Lab, call: (&'static str, Option<String>, u32), objects: Value) {
+pub(crate) fn meddle(lab: &mut Lab, call: (&'static str, Option<String>, u32), objects: Value) {
     let (asked, world) = (AtomicU32::new(0), lab.outlook());
     let (action, object, nth) = call;
     lab.gate = Some(Gate::new(move |point: &GatePoint| {
