@@ -69,6 +69,29 @@ fn harbor_8717_a_tag_that_moves_after_the_look_takes_no_version_with_it() {
 }
 
 #[test]
+fn harbor_8717_a_tag_that_comes_after_the_look_keeps_its_version() {
+    let lines = "
+        latest 90 latest
+        one 80 pr-2
+        two 70 pr-3
+        three 60 pr-4";
+    let mut lab = harbor(lines);
+    let tagged = json!({"registries": {"harbor.example": {"repositories": {
+        "example/app": {"manifests": manifests("one 80 v9")}
+    }}}});
+    let place = Some("harbor.example/example/app".to_owned());
+    // The first one is the look, the second one is right before the deletion.
+    meddle(&mut lab, ("GET tags", place, 2), tagged);
+    lab.block_on(async |lab| {
+        let _ = lab.once(1).await;
+        assert!(deleted(lab).is_empty());
+        let now = lab.now();
+        let tags = lab.with_world(|it| it.tags(HARBOR, now));
+        assert_eq!(tags["v9"], tags["pr-2"]);
+    });
+}
+
+#[test]
 fn harbor_16335_harbor_23530_what_is_planned_is_what_is_done() {
     let lines = "
         a 90 -
