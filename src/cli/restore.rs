@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::engine::load;
+use crate::fault::Fault;
 use crate::ids::{Digest, ResourceId};
 use crate::kind::Kind;
 use crate::kinds::KINDS;
 use crate::kinds::image_repository::{self, ImageRepository};
 use crate::kinds::registry::{self, Deletion, Registry};
-use crate::providers::github::{Package, Version};
+use crate::providers::github::{GitHub, Package, Version};
 
 use super::arguments::{Form, Global, Lost};
 use super::cloud::with_cloud;
@@ -33,23 +34,8 @@ pub(super) fn restore(global: &Global, lost: &Lost, output: Output) -> Result<u8
     };
     workflow::refuse_to_apply(global)?;
     let (version, is_back) = with_cloud(global, async |cloud| {
-        let github = &cloud.clients.github;
-        let held = github.deleted_versions(&package).await;
-        let held = held.map_err(|it| Failure::of(&it))?;
-        if let Some(version) = held.items().iter().find(|it| it.digest == digest) {
-            let restored = github.restore_version(&package, version.id).await;
-            restored.map_err(|it| Failure::of(&it))?;
-            return Ok((version.clone(), true));
-        }
-        let there = github.versions(&package).await;
-        let there = there.map_err(|it| Failure::of(&it))?;
-        let version = there.items().iter().find(|it| it.digest == digest).cloned();
-        let message = format!(
-            "GitHub holds no deleted version {digest} of {package}: it keeps them for 30 days\n  hint: `reconcile restore {package}` lists what it holds"
-        );
-        version
-            .map(|it| (it, false))
-            .ok_or_else(|| Failure::new(1, &message))
+        let (package, digest) = (&package, &digest);
+        bring_back(&cloud.clients.github, package, digest).await
     })?;
     let said = if is_back {
         "restored"
@@ -68,6 +54,30 @@ pub(super) fn restore(global: &Global, lost: &Lost, output: Output) -> Result<u8
         })),
     }
     Ok(0)
+}
+
+/// Brings a version back; false: it is there. One that was pushed again since it was deleted is there, and held besides.
+async fn bring_back(
+    github: &GitHub,
+    package: &Package,
+    digest: &Digest,
+) -> Result<(Version, bool), Failure> {
+    let failed = |it: Fault| Failure::of(&it);
+    let is_meant = |it: &&Version| it.digest == *digest;
+    let there = github.versions(package).await.map_err(failed)?;
+    if let Some(version) = there.items().iter().find(is_meant) {
+        return Ok((version.clone(), false));
+    }
+    let held = github.deleted_versions(package).await.map_err(failed)?;
+    let Some(version) = held.items().iter().find(is_meant) else {
+        let message = format!(
+            "GitHub holds no deleted version {digest} of {package}: it keeps them for 30 days\n  hint: `reconcile restore {package}` lists what it holds"
+        );
+        return Err(Failure::new(1, &message));
+    };
+    let restored = github.restore_version(package, version.id).await;
+    restored.map_err(failed)?;
+    Ok((version.clone(), true))
 }
 
 /// The package that a name on the command line means: OWNER/NAME, or an `ImageRepository` in the state files.

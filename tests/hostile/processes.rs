@@ -53,10 +53,18 @@ impl Served {
         command
     }
 
-    /// What the cloud answers to a request of its own interface.
     fn ask(&self, path: &str) -> Value {
+        self.send(("GET", path), "")
+    }
+
+    /// What the cloud answers to a request of its own interface.
+    pub(super) fn send(&self, (method, path): (&str, &str), body: &str) -> Value {
         let mut stream = TcpStream::connect(&self.address).expect("the cloud listens");
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address);
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
         stream
             .write_all(request.as_bytes())
             .expect("the cloud reads");

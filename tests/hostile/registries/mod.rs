@@ -1,6 +1,7 @@
 //! Registries and GitHub through the whole program: what goes wrong there is told, and nothing is done by half.
 
 mod dispatch;
+mod restored;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use reconcile::report::Report;
 use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
+use crate::cli::Place;
 use crate::proofs::lab::Lab;
 
 /// The repository that all of these are about.
@@ -83,6 +85,15 @@ fn lab(spec: &str, world: Value) -> Lab {
 fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
     let now = lab.now();
     lab.with_world(|it| it.tags(HERE, now))
+}
+
+/// A folder with that repository declared, and this world.
+fn place(spec: &str, world: &Value) -> Place {
+    let place = Place::empty();
+    place.write("state/app.yaml", &declared(spec));
+    // JSON is YAML.
+    place.write("world.yaml", &world.to_string());
+    place
 }
 
 /// All that a report holds, for a test that fails.
