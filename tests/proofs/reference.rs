@@ -163,10 +163,12 @@ pub(crate) fn difference<'a>(one: &'a [String], other: &'a [String]) -> Vec<&'a 
 }
 
 /// How many writes took effect. Where the upload of a blob begins nothing is there yet, which is what a registry says with
-/// 202 (OCI distribution specification, "Pushing a blob monolithically").
+/// 202 (OCI distribution specification, "Pushing a blob monolithically"), and where it is given up nothing was.
 pub(crate) fn effective_writes(calls: &[Call]) -> usize {
-    let begins =
-        |it: &Call| it.action.starts_with('P') && it.status == 202 && it.service == "registry";
-    let is_effective = |it: &&Call| it.write && (200..300).contains(&it.status) && !begins(it);
+    let is_upload = |it: &Call| {
+        let begins = it.action.starts_with('P') && it.status == 202;
+        it.service == "registry" && (begins || it.action == "DELETE upload")
+    };
+    let is_effective = |it: &&Call| it.write && (200..300).contains(&it.status) && !is_upload(it);
     calls.iter().filter(is_effective).count()
 }
