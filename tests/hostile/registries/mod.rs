@@ -1,6 +1,7 @@
 //! Registries and GitHub through the whole program: what goes wrong there is told, and nothing is done by half.
 
 mod dispatch;
+mod input;
 mod restored;
 
 use std::collections::BTreeMap;
