@@ -21,6 +21,9 @@ use crate::resource::{Finding, Limits, Manifest, Policy, Problem, Resource, Sour
 /// What dependants may use of a resource, by name; empty while there is nothing to use.
 pub type Outputs = BTreeMap<String, String>;
 
+/// All resources that are declared, by name.
+pub type Resources = BTreeMap<ResourceId, Box<dyn AnyResource>>;
+
 /// A sort of thing that can be declared. It has no `self`: it holds no state.
 pub trait Kind: Debug + Sized + Send + Sync + 'static {
     /// As written in `kind:`.
@@ -36,6 +39,10 @@ pub trait Kind: Debug + Sized + Send + Sync + 'static {
 
     /// Names everything that is wrong beyond what the schema says.
     fn validate(spec: &Self::Spec) -> Vec<Problem>;
+    /// Names everything that is wrong with a resource beside the others; nothing, where each stands for itself.
+    fn validate_among(_: &Resource<Self::Spec>, _: &Resources) -> Vec<Problem> {
+        Vec::new()
+    }
     /// Names the resources that this one refers to.
     fn needs(spec: &Self::Spec) -> Vec<Need>;
     /// Looks at the outside; changes nothing.
@@ -100,7 +107,7 @@ pub struct Context<'a> {
     /// The outside.
     pub clients: &'a Clients,
     /// All resources that are declared.
-    pub resources: &'a BTreeMap<ResourceId, Box<dyn AnyResource>>,
+    pub resources: &'a Resources,
     /// What earlier passes remembered for this resource; it may be lost at any time.
     pub remembered: &'a BTreeMap<String, Timestamp>,
 }
@@ -132,6 +139,8 @@ pub trait AnyResource: Debug + Send + Sync {
     fn source(&self) -> &Source;
     /// See [`Kind::validate`].
     fn problems(&self) -> Vec<Problem>;
+    /// See [`Kind::validate_among`].
+    fn problems_among(&self, resources: &Resources) -> Vec<Problem>;
     /// See [`Kind::needs`].
     fn needs(&self) -> Vec<Need>;
     /// The spec, for those who know its type.
@@ -230,6 +239,10 @@ impl<K: Kind> AnyResource for Declared<K> {
 
     fn problems(&self) -> Vec<Problem> {
         K::validate(&self.resource.spec)
+    }
+
+    fn problems_among(&self, resources: &Resources) -> Vec<Problem> {
+        K::validate_among(&self.resource, resources)
     }
 
     fn needs(&self) -> Vec<Need> {

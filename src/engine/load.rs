@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::ids::ResourceId;
-use crate::kind::{AnyResource, Registration};
+use crate::kind::{AnyResource, Registration, Resources};
 use crate::resource::{self, Finding, KindSchema, Problem, nearest};
 
 use super::order::{Order, order};
@@ -13,7 +13,7 @@ use super::order::{Order, order};
 #[derive(Debug)]
 pub struct Inventory {
     /// By name.
-    pub resources: BTreeMap<ResourceId, Box<dyn AnyResource>>,
+    pub resources: Resources,
     /// Each resource stands in a later wave than all that it needs.
     pub waves: Vec<Vec<ResourceId>>,
     /// The hash of the state files.
@@ -43,7 +43,9 @@ pub fn load(folder: &Path, kinds: &[Registration]) -> Result<Inventory, Vec<Find
     }
     for resource in resources.values() {
         let source = resource.source();
-        findings.extend(resource.problems().iter().map(|it| source.finding(it)));
+        let among = resource.problems_among(&resources);
+        let problems = resource.problems().into_iter().chain(among);
+        findings.extend(problems.map(|it| source.finding(&it)));
         findings.extend(dangling(&resources, resource.as_ref()));
     }
     let needs = resources.iter().map(|(id, it)| (id.clone(), it.needs()));
@@ -64,8 +66,6 @@ pub fn load(folder: &Path, kinds: &[Registration]) -> Result<Inventory, Vec<Find
     findings.sort();
     Err(findings)
 }
-
-type Resources = BTreeMap<ResourceId, Box<dyn AnyResource>>;
 
 fn dangling(resources: &Resources, resource: &dyn AnyResource) -> Vec<Finding> {
     let needs = resource.needs();

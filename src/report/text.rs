@@ -139,7 +139,7 @@ impl Report {
             ));
         }
         let other =
-            |it: &crate::status::Condition| printable(&format!("{}: {}", it.kind, it.message));
+            |it: &crate::status::Condition| format!("{}: {}", it.kind, indented(&it.message));
         remarks.extend(resource.others().map(other));
         remarks
     }
@@ -198,10 +198,8 @@ impl Report {
 }
 
 fn unknown_line(resource: &ResourceId, unknown: &UnknownObject) -> String {
-    printable(&format!(
-        "? {resource}  {}  {}",
-        unknown.object, unknown.reason
-    ))
+    let object = printable(&unknown.object);
+    format!("? {resource}  {object}  {}", indented(&unknown.reason))
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -75,7 +75,7 @@ impl Told {
         let unknown = self.list("unknown").iter();
         let unknown: Vec<String> = unknown
             .map(|it| {
-                let words = ["resource", "object", "reason"].map(|name| s(it, name));
+                let words = ["resource", "object", "reason"].map(|name| first_line(s(it, name)));
                 printable(&format!("? {}", words.join("  ")))
             })
             .collect();
@@ -114,6 +114,11 @@ impl Told {
             .collect();
         let indented = lines(|it| it.starts_with("  ") && !it.starts_with("   "));
         assert_eq!(indented, [unmanaged, remarks, waits].concat());
+        let broken = format!("{}  hint", char::REPLACEMENT_CHARACTER);
+        assert!(
+            !text.contains(&broken),
+            "a hint in its line's middle in\n{text}"
+        );
         for words in self.list("actions").iter().flat_map(error_words) {
             assert!(text.contains(&words), "no {words} in\n{text}");
         }
@@ -172,6 +177,11 @@ fn s<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
+/// Further lines of a message belong to it, and stand below it.
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
 fn action_line(action: &Value) -> String {
     let symbol = match (s(action, "result"), s(action, "verb")) {
         ("refused", _) => '!',
@@ -210,14 +220,14 @@ fn remarks(resource: &Value) -> Vec<String> {
     for condition in conditions {
         let (kind, status) = (s(condition, "type"), s(condition, "status"));
         let (reason, message) = (s(condition, "reason"), s(condition, "message"));
-        let first = message.lines().next().unwrap_or_default();
+        let first = first_line(message);
         match (kind, status) {
             ("Ready", "True") | ("Reconciling" | "Stalled", _) => {}
             ("Ready", _) => {
                 let word = word(conditions, status, reason);
                 remarks.push(printable(&format!("  {id}  {word}: {reason}: {first}")));
             }
-            _ => remarks.push(printable(&format!("  {id}  {kind}: {message}"))),
+            _ => remarks.push(printable(&format!("  {id}  {kind}: {first}"))),
         }
     }
     remarks

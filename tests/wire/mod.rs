@@ -21,7 +21,7 @@ mod github;
 mod listing;
 mod memory;
 mod refusal;
-mod registry;
+pub(crate) mod registry;
 mod sending;
 mod signature;
 mod templates;

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::ids::ResourceId;
-use crate::kind::{Context, Kind, Need, Outputs};
+use crate::kind::{Context, Kind, Need, Outputs, Resources};
 use crate::kinds::registry::Registry;
 use crate::plan::{Because, Plan};
 use crate::resource::{Limits, Problem, Resource};
@@ -44,6 +44,10 @@ impl Kind for ImageRepository {
 
     fn validate(spec: &Spec) -> Vec<Problem> {
         rules::validate(spec)
+    }
+
+    fn validate_among(resource: &Resource<Spec>, resources: &Resources) -> Vec<Problem> {
+        retention::rivals(resource, resources)
     }
 
     fn needs(spec: &Spec) -> Vec<Need> {

@@ -1,7 +1,11 @@
 //! Registries and GitHub through the whole program: what goes wrong there is told, and nothing is done by half.
 
+mod copied;
+mod deleted;
 mod dispatch;
+mod input;
 mod restored;
+mod served;
 
 use std::collections::BTreeMap;
 

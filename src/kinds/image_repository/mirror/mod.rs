@@ -16,6 +16,7 @@ mod why;
 
 use std::collections::BTreeSet;
 
+pub(super) use names::flattened;
 pub(super) use op::Op;
 pub(super) use plan::plan;
 pub(super) use seen::{Seen, observe};

@@ -10,7 +10,7 @@ use crate::providers::registry::Location;
 /// The namespace counts as a level: the personal edition of Alibaba Cloud's registry takes two, `namespace/repository`
 /// (help.aliyun.com, document 60744). What is too deep is joined with `-` from the last level that is allowed, so that
 /// the namespace stays what it is as long as there may be one.
-pub(super) fn flattened(repository: &str, depth_max: u32) -> String {
+pub(in super::super) fn flattened(repository: &str, depth_max: u32) -> String {
     let levels: Vec<&str> = repository.split('/').collect();
     let depth_max = usize::try_from(depth_max).unwrap_or(usize::MAX);
     if depth_max == 0 || levels.len() <= depth_max {

@@ -4,6 +4,7 @@ mod closure;
 mod op;
 mod plan;
 mod read;
+mod rivals;
 mod roots;
 mod seen;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use closure::{Closure, Graph, Rule};
 pub use op::Op;
 pub use plan::frees;
 pub(super) use plan::plan;
+pub(super) use rivals::rivals;
 pub use roots::{Rules, roots};
 pub use seen::Seen;
 pub(super) use seen::observe;
