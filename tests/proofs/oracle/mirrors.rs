@@ -9,6 +9,7 @@ use reconcile::kinds::{image_repository, registry};
 use reconcile::providers::registry::Manifest;
 use reconcile::providers::registry::content::{Content, Descriptor, Index};
 use reconcile::report::{Report, State};
+use reconcile::resource::Goal;
 use reconcile::sim::World;
 use reconcile::sim::registry::history::{By, Deed};
 
@@ -30,7 +31,7 @@ impl<'a> Copy<'a> {
         let mut copies = Vec::new();
         for resource in inventory.resources.values() {
             let spec: Option<&image_repository::Spec> = resource.spec().downcast_ref();
-            let Some(spec) = spec else {
+            let Some(spec) = spec.filter(|_| resource.policy().ensure == Goal::Present) else {
                 continue;
             };
             let home = registry(spec.registry_ref.as_str()).host.clone();
@@ -150,8 +151,14 @@ pub(crate) fn check_end(inventory: &Inventory, world: &mut World, (name, report)
             continue;
         }
         let (from, to) = (Held::of(world, &copy.from), Held::of(world, &copy.to));
+        let has_sources = |tag: &str| {
+            let mut sources = copy.spec.sources_of(tag).into_iter();
+            sources.all(|it| from.tags.contains_key(&it.tag))
+        };
+        // A pattern requires no tag whose sources are gone.
         let is_required = |tag: &&String| {
-            copy.spec.named_tags().any(|it| it == *tag) || copy.spec.fits_pattern(tag)
+            let is_named = copy.spec.named_tags().any(|it| it == *tag);
+            is_named || (copy.spec.fits_pattern(tag) && has_sources(tag))
         };
         for tag in from.tags.keys().filter(is_required) {
             assert_eq!(

@@ -10,6 +10,7 @@ use reconcile::kinds::registry;
 use reconcile::providers::registry::Manifest;
 use reconcile::providers::registry::content::{Content, Descriptor};
 use reconcile::report::{Report, State};
+use reconcile::resource::Goal;
 use reconcile::sim::World;
 use reconcile::sim::registry::history::{By, Deed, Happening};
 use serde_json::Value;
@@ -30,7 +31,9 @@ impl<'a> Declared<'a> {
         };
         let repository = |resource: &'a dyn AnyResource| {
             let spec: &image_repository::Spec = resource.spec().downcast_ref()?;
-            Some(Self {
+            // Of what is not wanted any more nothing is promised.
+            let is_wanted = resource.policy().ensure == Goal::Present;
+            is_wanted.then(|| Self {
                 host: host(spec.registry_ref.as_str()),
                 resource,
                 spec,

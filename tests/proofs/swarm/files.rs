@@ -52,7 +52,8 @@ pub(super) fn files(draw: &mut Draw) -> Files {
     files
 }
 
-fn head(draw: &mut Draw, yaml: &mut String, (kind, name): (&str, &str)) {
+/// The beginning of a resource, with a policy.
+pub(super) fn head(draw: &mut Draw, yaml: &mut String, (kind, name): (&str, &str)) {
     let mut policy = Vec::new();
     if draw.chance(10) {
         policy.push("suspend: \"the swarm says so\"".to_owned());

@@ -2,6 +2,7 @@
 //!
 //! - `draw`: the seed's numbers.
 //! - `files`, `world`, `troubles`: what is declared, what exists, what goes wrong with calls.
+//! - `repositories`: what is declared and exists in registries.
 //! - `play`: what else goes wrong, and what must hold in the end.
 //!
 //! `RECONCILE_SEEDS=N` plays so many seeds, `RECONCILE_SEED=N` exactly this one.
@@ -9,6 +10,7 @@
 mod draw;
 mod files;
 mod play;
+mod repositories;
 mod troubles;
 mod world;
 
@@ -17,13 +19,16 @@ use reconcile::sim::scenario::{ListingOrder, Scenario};
 
 use super::lab::Lab;
 use super::{each, figure, spread};
-use play::{Seeded, case_of, play};
+use play::{Seeded, case_of, play, repositories_of};
 
 /// How many seeds are played where nobody says otherwise.
 const QUICK: u64 = 200;
 
 /// Of so many seeds one is played twice.
 const TWICE: u64 = 10;
+
+/// Of so many seeds one is played in registries too.
+const IN_REGISTRIES: u64 = 4;
 
 fn number(name: &str) -> Option<u64> {
     let said = std::env::var(name).ok()?;
@@ -39,6 +44,11 @@ fn seeds() -> Vec<u64> {
         Some(seed) => vec![seed],
         None => (1..=number("RECONCILE_SEEDS").unwrap_or(QUICK)).collect(),
     }
+}
+
+fn seeds_in_registries() -> Vec<u64> {
+    let is_meant = |it: &u64| it % IN_REGISTRIES == 0 || number("RECONCILE_SEED").is_some();
+    seeds().into_iter().filter(is_meant).collect()
 }
 
 /// Says which seed fails, past the test runner.
@@ -71,11 +81,30 @@ fn whatever_goes_wrong_the_world_settles_when_it_is_over_and_stays_so() {
 }
 
 #[test]
+fn whatever_goes_wrong_in_registries_they_settle_when_it_is_over_and_stay_so() {
+    let seeds: Vec<u64> = seeds_in_registries();
+    let passes = each(&seeds, |seed| {
+        let _told = Told(*seed);
+        play(&repositories_of(*seed)).passes
+    });
+    figure("seeds run in registries", &seeds.len().to_string());
+    let passes = passes.into_iter().flatten().collect();
+    figure(
+        "passes to converge under the troubles of a seed in registries",
+        &spread(passes),
+    );
+}
+
+#[test]
 fn equal_seeds_give_equal_logs_to_the_byte() {
     let seeds: Vec<u64> = seeds().into_iter().filter(|it| it % TWICE == 1).collect();
     each(&seeds, |seed| {
         let _told = Told(*seed);
-        let seeded = case_of(*seed);
+        let seeded = if seed % IN_REGISTRIES == 1 {
+            repositories_of(*seed)
+        } else {
+            case_of(*seed)
+        };
         let (one, other) = (play(&seeded).log, play(&seeded).log);
         let mut lines = one.lines().zip(other.lines());
         let different = lines.find(|(one, other)| one != other);

@@ -10,13 +10,14 @@ use reconcile::engine::load;
 use reconcile::kinds::KINDS;
 use reconcile::report::{Report, State};
 use reconcile::sim::object::ImageStatus;
+use reconcile::sim::scenario::Scenario;
 use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
 use serde_json::json;
 use tokio::sync::watch;
 
 use super::draw::Draw;
-use super::troubles::{has_past, troubles};
-use super::{files, world};
+use super::troubles::{self, has_past, troubles};
+use super::{files, repositories, world};
 use crate::proofs::cases::Case;
 use crate::proofs::change::{Change, changes};
 use crate::proofs::lab::{Lab, state_of};
@@ -120,12 +121,28 @@ impl Plot {
 pub(super) fn case_of(seed: u64) -> Seeded {
     let mut draw = Draw::new(seed);
     let files = files::files(&mut draw);
+    let scenario = world::world(&mut draw, &files, seed);
+    seeded((seed, draw), files.yaml, scenario, &troubles::ACTIONS)
+}
+
+/// The case of a seed in registries, and what goes wrong with its calls.
+pub(super) fn repositories_of(seed: u64) -> Seeded {
+    let mut draw = Draw::new(seed);
+    let (files, scenario) = repositories::files_and_world(&mut draw, seed);
+    seeded((seed, draw), files, scenario, &repositories::ACTIONS)
+}
+
+fn seeded(
+    (seed, mut draw): (u64, Draw),
+    files: String,
+    mut scenario: Scenario,
+    actions: &[&str],
+) -> Seeded {
     let folder = tempfile::tempdir().expect("there is room for a folder");
-    std::fs::write(folder.path().join("all.yaml"), &files.yaml).expect("a file can be written");
+    std::fs::write(folder.path().join("all.yaml"), &files).expect("a file can be written");
     let inventory = load(folder.path(), KINDS)
-        .unwrap_or_else(|findings| panic!("seed {seed}: {findings:#?}\n{}", files.yaml));
-    let mut scenario = world::world(&mut draw, &files, seed);
-    scenario.troubles = troubles(&mut draw)
+        .unwrap_or_else(|findings| panic!("seed {seed}: {findings:#?}\n{files}"));
+    scenario.troubles = troubles(&mut draw, actions)
         .into_iter()
         .map(|it| serde_json::from_value(it).expect("troubles are written right"))
         .collect();
@@ -134,11 +151,7 @@ pub(super) fn case_of(seed: u64) -> Seeded {
         inventory: Arc::new(inventory),
         scenario,
     };
-    Seeded {
-        case,
-        files: files.yaml,
-        draw,
-    }
+    Seeded { case, files, draw }
 }
 
 /// Plays one seed to its end.
@@ -179,7 +192,10 @@ pub(super) fn play(seeded: &Seeded) -> Played {
         // Each play has a port of its own.
         let base = &lab.served().settings["ALIYUN_ECS_ENDPOINT"];
         let address = base.trim_start_matches("http://");
-        let log = log.replace(address, "the service");
+        let mut log = log.replace(address, "the service");
+        for (host, address) in lab.with_world(|it| it.registry_addresses()) {
+            log = log.replace(&address, &host);
+        }
         Played { log, passes }
     })
 }

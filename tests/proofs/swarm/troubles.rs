@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::draw::Draw;
 
-const ACTIONS: [&str; 10] = [
+/// Everything that is asked of Alibaba Cloud.
+pub(super) const ACTIONS: [&str; 10] = [
     "GetCallerIdentity",
     "DescribeImages",
     "DescribeInstances",
@@ -42,7 +43,7 @@ fn faults() -> Vec<Value> {
 }
 
 /// The troubles of one run.
-pub(super) fn troubles(draw: &mut Draw) -> Vec<Value> {
+pub(super) fn troubles(draw: &mut Draw, actions: &[&str]) -> Vec<Value> {
     let weigh = |it| {
         (
             it,
@@ -61,7 +62,7 @@ pub(super) fn troubles(draw: &mut Draw) -> Vec<Value> {
             break;
         };
         if draw.chance(90) {
-            trouble["action"] = json!(draw.pick(&ACTIONS));
+            trouble["action"] = json!(draw.pick(actions));
         }
         trouble["nth"] = json!(draw.between(1, 30));
         trouble["times"] = json!(draw.pick(&[1, 1, 1, 3, 12, 60]));
