@@ -136,7 +136,7 @@ pub(super) enum Command {
     Show(Selection),
     /// Print what the last pass said of the resources
     Status(Selection),
-    /// Say which rule keeps or removes an image, snapshot or instance, and what would change that
+    /// Say which rule keeps or removes an image, snapshot, instance, tag or version, and what would change that
     Why(Object),
     /// Print the id of an image of this account by its exact name: Available, the newest
     ImageId(Wanted),

@@ -35,20 +35,11 @@ struct Doomed {
 impl Doomed {
     fn of(happening: &Happening) -> Option<Self> {
         let (host, repository) = (&happening.host, &happening.repository);
-        let (digest, deleted_as) = match &happening.what {
-            Deed::ManifestDeleted { digest, .. } => {
-                (digest, format!("{host}/{repository}@{digest}"))
-            }
-            Deed::VersionDeleted { id, digest, .. } => (digest, format!("{repository}@{id}")),
-            Deed::ManifestPut { .. }
-            | Deed::TagMoved { .. }
-            | Deed::TagGone { .. }
-            | Deed::VersionRestored { .. }
-            | Deed::BlobPushed { .. }
-            | Deed::BlobMounted { .. }
-            | Deed::BlobDeleted { .. }
-            | Deed::RunStarted { .. }
-            | Deed::RunEnded { .. } => return None,
+        let digest = happening.deleted_by_client()?;
+        let deleted_as = if let Deed::VersionDeleted { id, .. } = &happening.what {
+            format!("{repository}@{id}")
+        } else {
+            format!("{host}/{repository}@{digest}")
         };
         Some(Self {
             host: host.clone(),

@@ -59,7 +59,12 @@ impl Pace {
             if opens.since(begun) > TURN_MAX {
                 return Err(wait);
             }
-            patience.wait("throttling (github)", wait).await;
+            let reason = if self.change(|it| it.opens) > now {
+                "throttling (github)"
+            } else {
+                "a write a second (github)"
+            };
+            patience.wait(reason, wait).await;
         }
     }
 

@@ -18,6 +18,29 @@ pub struct Happening {
     pub what: Deed,
 }
 
+impl Happening {
+    /// The manifest that a client deleted; none: it did something else, or somebody else did it.
+    pub fn deleted_by_client(&self) -> Option<&Digest> {
+        if self.by != By::Client {
+            return None;
+        }
+        match &self.what {
+            Deed::ManifestDeleted { digest, .. } | Deed::VersionDeleted { digest, .. } => {
+                Some(digest)
+            }
+            Deed::ManifestPut { .. }
+            | Deed::TagMoved { .. }
+            | Deed::TagGone { .. }
+            | Deed::VersionRestored { .. }
+            | Deed::BlobPushed { .. }
+            | Deed::BlobMounted { .. }
+            | Deed::BlobDeleted { .. }
+            | Deed::RunStarted { .. }
+            | Deed::RunEnded { .. } => None,
+        }
+    }
+}
+
 /// Who did it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reconcile::clock::Timestamp;
 use reconcile::ids::Digest;
 use reconcile::report::{Outcome, Report, State};
-use reconcile::sim::registry::history::{By, Deed};
+use reconcile::sim::registry::history::Happening;
 use reconcile::sim::scenario::Scenario;
 use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
 use serde_json::{Value, json};
@@ -61,25 +61,8 @@ fn crowded(count: usize, is_tagged: bool) -> Value {
 /// When we deleted what.
 fn deletions(lab: &Lab) -> Vec<(Timestamp, Digest)> {
     lab.with_world(|it| {
-        let ours = it
-            .registry_history()
-            .iter()
-            .filter(|it| it.by == By::Client);
-        let deleted = ours.filter_map(|it| match &it.what {
-            Deed::ManifestDeleted { digest, .. } | Deed::VersionDeleted { digest, .. } => {
-                Some((it.at, digest.clone()))
-            }
-            Deed::ManifestPut { .. }
-            | Deed::TagMoved { .. }
-            | Deed::TagGone { .. }
-            | Deed::VersionRestored { .. }
-            | Deed::BlobPushed { .. }
-            | Deed::BlobMounted { .. }
-            | Deed::BlobDeleted { .. }
-            | Deed::RunStarted { .. }
-            | Deed::RunEnded { .. } => None,
-        });
-        deleted.collect()
+        let deleted = |it: &Happening| Some((it.at, it.deleted_by_client()?.clone()));
+        it.registry_history().iter().filter_map(deleted).collect()
     })
 }
 

@@ -32,7 +32,11 @@ struct GitHub {
 
 impl GitHub {
     fn new(changes: Value) -> Self {
-        let place = place(SPEC, &world(&manifests(), changes));
+        Self::with(&manifests(), changes)
+    }
+
+    fn with(manifests: &Value, changes: Value) -> Self {
+        let place = place(SPEC, &world(manifests, changes));
         let served = Served::of(&place, &["--clock", "manual", "--scenario", "world.yaml"]);
         Self { place, served }
     }
@@ -100,6 +104,69 @@ fn what_retention_deleted_is_listed_and_comes_back_with_its_tags() {
     assert_eq!(
         empty.stdout,
         "GitHub holds no deleted version of example/app.\n"
+    );
+}
+
+/// A world whose old index went with its two images, and where the second thing to come back is refused once.
+fn without_an_index() -> GitHub {
+    let mut manifests = manifests();
+    let image = |name: &str, platform: &str| json!({"name": name, "platform": platform, "layers": [name], "pushed": OLD});
+    let more = [
+        image("d", "linux/amd64"),
+        image("e", "linux/arm64"),
+        json!({"tags": ["pr-2"], "of": ["d", "e"], "pushed": OLD}),
+    ];
+    let all = manifests.as_array_mut().expect("a list");
+    all.pop();
+    all.extend(more);
+    let refused = json!([{"action": "POST restore", "nth": 2, "fault": "status", "status": 422}]);
+    let github = GitHub::with(&manifests, json!({"troubles": refused}));
+    let clean = [
+        "--once",
+        "--status-dir",
+        "status",
+        "--max-delete-percent",
+        "60",
+    ];
+    let run = github.run(&clean).exits(0);
+    assert!(run.stdout.contains(" 3 deleted"), "{}", run.stdout);
+    github
+}
+
+/// The digest of the version that was tagged so.
+fn held_as(github: &GitHub, tag: &str) -> String {
+    let listed = github.run(&["restore", "app", "--output", "json"]).exits(0);
+    let listed = listed.json();
+    let versions = listed["versions"].as_array().expect("a list");
+    let meant = versions.iter().find(|it| it["tags"] == json!([tag]));
+    let meant = meant.unwrap_or_else(|| panic!("{listed}"));
+    meant["digest"].as_str().expect("a digest").to_owned()
+}
+
+#[test]
+fn an_index_comes_back_with_its_images_also_when_the_first_try_ends_halfway() {
+    let github = without_an_index();
+    let index = held_as(&github, "pr-2");
+    let run = github.run(&["restore", "app", &index]).exits(1);
+    assert_eq!(run.stdout, "");
+    assert_eq!(github.tag("pr-2"), Some(index.clone()));
+    let run = github.run(&["restore", "app", &index]).exits(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{run:?}");
+    assert!(
+        lines[0].ends_with("of example/app was there already, tags pr-2"),
+        "{run:?}"
+    );
+    assert!(
+        lines[1..]
+            .iter()
+            .all(|it| it.ends_with(" restored with it")),
+        "{run:?}"
+    );
+    let held = github.run(&["restore", "app"]).exits(0);
+    assert!(
+        held.stdout.starts_with("GitHub holds no deleted version"),
+        "{held:?}"
     );
 }
 

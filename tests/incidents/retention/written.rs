@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reconcile::clock::Timestamp;
 use reconcile::ids::Digest;
-use reconcile::sim::registry::history::{By, Deed};
+use reconcile::sim::registry::history::Happening;
 use serde_json::{Value, json};
 
 use super::{HERE, world};
@@ -139,26 +139,10 @@ pub(super) fn check_whole(lab: &Lab, place: (&str, &str)) {
 
 /// What went by our hand, in that order.
 pub(super) fn deleted(lab: &Lab) -> Vec<Digest> {
-    let digest = |deed: &Deed| match deed {
-        Deed::ManifestDeleted { digest, .. } | Deed::VersionDeleted { digest, .. } => {
-            Some(digest.clone())
-        }
-        Deed::ManifestPut { .. }
-        | Deed::TagMoved { .. }
-        | Deed::TagGone { .. }
-        | Deed::VersionRestored { .. }
-        | Deed::BlobPushed { .. }
-        | Deed::BlobMounted { .. }
-        | Deed::BlobDeleted { .. }
-        | Deed::RunStarted { .. }
-        | Deed::RunEnded { .. } => None,
-    };
     lab.with_world(|it| {
-        let ours = it
-            .registry_history()
-            .iter()
-            .filter(|it| it.by == By::Client);
-        ours.filter_map(|it| digest(&it.what)).collect()
+        let history = it.registry_history().iter();
+        let deleted = history.filter_map(Happening::deleted_by_client);
+        deleted.cloned().collect()
     })
 }
 

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use reconcile::engine::Inventory;
 use reconcile::ids::{Digest, ResourceId};
 use reconcile::kinds::{image_repository, registry};
-use reconcile::providers::registry::Manifest;
 use reconcile::providers::registry::content::{Content, Descriptor, Index};
 use reconcile::report::{Report, State};
 use reconcile::resource::Goal;
 use reconcile::sim::World;
 use reconcile::sim::registry::history::{By, Deed};
+
+use super::tags::manifests;
 
 /// A copy that is declared: where from and where to.
 struct Copy<'a> {
@@ -73,18 +74,9 @@ impl Held {
     fn of(world: &mut World, place: &(String, String)) -> Self {
         let now = world.scenario().start;
         let place = (place.0.as_str(), place.1.as_str());
-        let mut manifests = BTreeMap::new();
-        for (digest, it) in world.manifests(place, now) {
-            let manifest = Manifest {
-                digest: digest.clone(),
-                media_type: it.media_type.clone(),
-                bytes: it.bytes.to_vec(),
-            };
-            manifests.extend(manifest.content().ok().map(|it| (digest, it)));
-        }
         Self {
             tags: world.tags(place, now),
-            manifests,
+            manifests: manifests(world, place),
         }
     }
 

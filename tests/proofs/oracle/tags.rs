@@ -12,6 +12,7 @@ use reconcile::providers::registry::content::{Content, Descriptor};
 use reconcile::report::{Report, State};
 use reconcile::resource::Goal;
 use reconcile::sim::World;
+use reconcile::sim::registry::Manifest as Stored;
 use reconcile::sim::registry::history::{By, Deed, Happening};
 use serde_json::Value;
 
@@ -96,6 +97,24 @@ impl Held {
     }
 }
 
+/// What the manifests of a repository say, as far as they can be read.
+pub(super) fn manifests(world: &mut World, place: (&str, &str)) -> BTreeMap<Digest, Content> {
+    let now = world.scenario().start;
+    let read = |(digest, it): (Digest, Stored)| {
+        let manifest = Manifest {
+            digest: digest.clone(),
+            media_type: it.media_type.clone(),
+            bytes: it.bytes.to_vec(),
+        };
+        Some((digest, manifest.content().ok()?))
+    };
+    world
+        .manifests(place, now)
+        .into_iter()
+        .filter_map(read)
+        .collect()
+}
+
 /// What manifests say, and the configurations of images.
 struct Contents {
     manifests: BTreeMap<Digest, Content>,
@@ -104,21 +123,12 @@ struct Contents {
 
 impl Contents {
     fn of((start, world): (&mut World, &mut World), place: (&str, &str)) -> Self {
-        let now = world.scenario().start;
         let mut contents = Self {
             manifests: BTreeMap::new(),
             configs: BTreeMap::new(),
         };
         for world in [start, world] {
-            for (digest, it) in world.manifests(place, now) {
-                let manifest = Manifest {
-                    digest: digest.clone(),
-                    media_type: it.media_type.clone(),
-                    bytes: it.bytes.to_vec(),
-                };
-                let Ok(content) = manifest.content() else {
-                    continue;
-                };
+            for (digest, content) in manifests(world, place) {
                 if let Content::Image(image) = &content {
                     let config = world.blob(place, &image.config.digest);
                     let config = config.and_then(|it| serde_json::from_slice(&it).ok());

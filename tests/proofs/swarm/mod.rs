@@ -47,7 +47,8 @@ fn seeds() -> Vec<u64> {
 }
 
 fn seeds_in_registries() -> Vec<u64> {
-    let is_meant = |it: &u64| it % IN_REGISTRIES == 0 || number("RECONCILE_SEED").is_some();
+    let is_meant =
+        |it: &u64| it.is_multiple_of(IN_REGISTRIES) || number("RECONCILE_SEED").is_some();
     seeds().into_iter().filter(is_meant).collect()
 }
 

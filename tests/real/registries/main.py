@@ -14,7 +14,7 @@ import time
 
 from lab import lab
 
-PARTS = ("merging", "mirroring", "retaining", "compressing")
+PARTS = ("examples", "merging", "mirroring", "retaining", "compressing")
 PROGRAMS = ("docker-registry", "skopeo", "buildah", "umoci", "htpasswd", "openssl")
 
 
