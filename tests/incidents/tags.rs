@@ -375,3 +375,28 @@ fn skopeo_1021_skopeo_2111_regclient_215_an_unchanged_tag_costs_three_small_requ
         assert_eq!(downloads(lab), before);
     });
 }
+
+/// A changed tag takes 14 requests up to its write, or 7 where its children are known by their digest; an unchanged one 10
+/// where nothing is known. After a write comes another look.
+#[test]
+fn a_tag_costs_no_more_requests_than_it_must() {
+    let lab = lab("tags: [v1]", &build("v1", "c1"));
+    lab.block_on(async |lab| {
+        let calls = || lab.with_world(|it| it.calls().to_vec());
+        let until_write = |since: usize| {
+            let write = calls()[since..].iter().position(|it| it.write);
+            write.expect("something was written") + 1
+        };
+        assert_eq!(lab.once(1).await.calls.writes, 1);
+        assert!(until_write(0) <= 14, "{}", until_write(0));
+        let before = calls().len();
+        assert!(lab.converge_elsewhere(2).await.is_converged());
+        let unchanged = calls().len() - before;
+        assert!(unchanged <= 10, "{unchanged}");
+        let gone = json!({"untagged": ["v1"]});
+        lab.put(&json!({"registries": {PLACE.0: {"repositories": {PLACE.1: gone}}}}));
+        let before = calls().len();
+        assert_eq!(lab.once(3).await.calls.writes, 1);
+        assert_eq!(until_write(before), 7);
+    });
+}
