@@ -12,6 +12,8 @@ use super::spec::{Sources, Spec};
 const TAG_LENGTH_MAX: usize = 128;
 /// What is untagged is younger than this while it is still being pushed.
 const UNTAGGED_AGE_MIN: Duration = Duration::from_secs(24 * 3600);
+/// How many inputs a workflow takes (GitHub REST API, "Create a workflow dispatch event").
+const INPUTS_MAX: usize = 25;
 
 pub(super) fn validate(spec: &Spec) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -170,6 +172,19 @@ fn dispatch(spec: &Spec, problems: &mut Vec<Problem>) {
         );
         problems.push(Problem::new("spec.onMissing.dispatch.repository", &message));
     }
+    let inputs = &on_missing.dispatch.inputs;
+    if inputs.len() > INPUTS_MAX {
+        let message = format!("{} are too many: GitHub takes {INPUTS_MAX}", inputs.len());
+        problems.push(Problem::new("spec.onMissing.dispatch.inputs", &message));
+    }
+    for (name, text) in inputs {
+        let rest = text.replace("{{tag}}", "").replace("{{platform}}", "");
+        if rest.contains("{{") {
+            let message = "only `{{tag}}` and `{{platform}}` are filled in";
+            let path = format!("spec.onMissing.dispatch.inputs.{name}");
+            problems.push(Problem::new(&path, message));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -303,5 +318,29 @@ mod tests {
         let problems = validate(&spec);
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].path, "spec.onMissing.dispatch.repository");
+    }
+
+    #[test]
+    fn a_workflow_is_given_what_can_be_filled_in_and_no_more_than_github_takes() {
+        let with = |inputs: &str| {
+            format!(
+                r#""tags": [], "onMissing": {{"dispatch": {{"workflow": "build.yml", "ref": "main", "inputs": {{{inputs}}}}}}}"#
+            )
+        };
+        refused(
+            &with(r#""version": "{{tga}}""#),
+            "spec.onMissing.dispatch.inputs.version",
+            "only `{{tag}}` and `{{platform}}` are filled in",
+        );
+        let many = |count: usize| {
+            let inputs = (0..count).map(|it| format!(r#""i{it}": "{{{{tag}}}}-{{{{platform}}}}""#));
+            with(&inputs.collect::<Vec<_>>().join(", "))
+        };
+        refused(
+            &many(26),
+            "spec.onMissing.dispatch.inputs",
+            "GitHub takes 25",
+        );
+        assert_eq!(problems(&many(25)), "");
     }
 }
