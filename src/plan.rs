@@ -139,7 +139,8 @@ pub struct Plan<Op> {
     pub unmanaged: Vec<Unmanaged>,
     /// How many objects each guarded group has.
     pub groups: BTreeMap<String, usize>,
-    /// What to remember for the next observation: a time, or none to forget. Losing it costs calls, never correctness.
+    /// What to remember for the next observation: a time, or none to forget. Losing it costs calls, and where a registry
+    /// lists nothing untagged, what a crash left of a deletion; never what is kept.
     pub remember: BTreeMap<Cow<'static, str>, Option<Timestamp>>,
     /// The fewest calls that could have told what was seen, by listing; equal listings are read once for all.
     pub listings: BTreeMap<String, u64>,
