@@ -103,9 +103,11 @@ impl Call<'_> {
     /// How long an answer may take to begin: what the official SDKs allow (`timeout_config.json`).
     fn read_max(&self) -> Duration {
         Duration::from_secs(match self.action {
+            "RunInstances" => 86,
             "DeleteInstance" => 66,
             "DescribeImages" => 38,
-            "DeleteImage" => 36,
+            "CreateImage" | "DeleteImage" => 36,
+            "StopInstance" => 27,
             "DeleteSnapshot" => 17,
             _ => 10,
         })

@@ -18,25 +18,32 @@ use self::credentials::Session;
 use self::place::Service;
 use self::wire::Fields;
 
+mod base;
 mod call;
+mod command;
 pub mod credentials;
 pub mod fault;
 mod image;
 mod index;
 mod instance;
+mod launch;
 mod launch_template;
 mod listing;
 mod place;
+mod share;
 pub mod sign;
 mod snapshot;
 mod tag;
 mod wire;
 
-pub use self::image::{Image, ImageChange, ImageStatus};
+pub use self::command::{Command, Invocation, Output, Progress};
+pub use self::image::{Image, ImageChange, ImageStatus, NewImage};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
+pub use self::launch::Launch;
 pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
 pub use self::place::{Endpoint, Endpoints, Place, refuse_endpoint};
+pub use self::share::ACCOUNTS_MAX;
 pub use self::snapshot::Snapshot;
 pub use self::tag::Taggable;
 
