@@ -19,11 +19,12 @@ use crate::fault::Fault;
 use crate::ids::{ImageId, ResourceId};
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::aliyun_region::AliyunRegion;
+use crate::kinds::architecture::Architecture;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
 use crate::resource::{Problem, Resource};
 
-pub use spec::{Adopt, Architecture, Spec};
+pub use spec::{Adopt, Spec};
 
 /// The kind.
 #[derive(Debug)]
