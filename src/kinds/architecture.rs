@@ -31,4 +31,19 @@ impl Architecture {
             Self::Arm64 => "arm64",
         }
     }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Amd64, Self::Arm64]
+            .into_iter()
+            .find(|it| it.name() == name)
+    }
+
+    /// In the words of ECS images.
+    pub fn ecs_name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
 }

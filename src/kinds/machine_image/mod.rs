@@ -1,10 +1,13 @@
 //! `MachineImage`: a line of custom images per architecture, named by a prefix, and how many of them are kept.
 
+mod build;
+mod change;
 mod names;
 mod op;
 mod plan;
 mod retention;
 mod seen;
+mod share;
 mod spec;
 mod templates;
 #[cfg(test)]
@@ -76,8 +79,8 @@ impl Kind for MachineImage {
         resource.spec.architectures.iter().map(claim).collect()
     }
 
-    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
-        plan::plan(resource, seen)
+    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, now: Timestamp) -> Plan<op::Op> {
+        plan::plan(resource, seen, now)
     }
 
     fn why(

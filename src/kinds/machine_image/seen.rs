@@ -16,11 +16,13 @@ use crate::plan::pages;
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
+use super::build::{self, Bench};
 use super::plan::deletes_images;
+use super::share::{self, Shares};
 use super::spec::Spec;
 
 /// What was seen for one line of images.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// Where, and whose objects are ours.
     pub home: Home,
@@ -34,6 +36,10 @@ pub struct Seen {
     pub snapshots: Option<Vec<Snapshot>>,
     /// How many the region has in all, where they were looked at.
     pub snapshots_listed: usize,
+    /// What builds the line's images; none: nothing does.
+    pub bench: Option<Fact<Bench>>,
+    /// With which accounts images are shared, where that is managed.
+    pub shares: Fact<Shares>,
     /// All launch templates; none: no image is to be deleted, whatever they say.
     pub templates: Option<Fact<Vec<Template>>>,
 }
@@ -61,6 +67,8 @@ pub struct Image {
     pub family: Option<String>,
     /// The snapshots behind it.
     pub snapshots: Vec<SnapshotId>,
+    /// How much of it is made, as in `45%`; empty: the service does not say.
+    pub progress: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -124,6 +132,13 @@ impl Seen {
             let calls = pages(templates.len(), 50) + versions.sum::<u64>();
             listings.insert(listing("launch templates"), calls);
         }
+        if let Some(Fact::Known(bench)) = &self.bench {
+            listings.extend(bench.listings(&self.home.place));
+        }
+        if let Fact::Known(shares) = &self.shares {
+            let of = |image: &ImageId| listing(&format!("shares of {image}"));
+            listings.extend(shares.iter().map(|(image, it)| (of(image), pages(it.len(), 100))));
+        }
         listings
     }
 }
@@ -158,6 +173,8 @@ pub(super) async fn observe(
         None
     };
     let mut seen = see(resource, home, &images, snapshots.as_deref());
+    seen.bench = build::observe(resource, context, &seen).await;
+    seen.shares = share::observe(resource, context, &seen).await;
     // Each template is a call of its own, so they are read only where their word decides.
     seen.templates = if deletes_images(resource, &seen) {
         Some(match ecs.launch_templates(&seen.home.place).await {
@@ -187,6 +204,8 @@ fn see(
         snapshots: left,
         snapshots_listed: snapshots.map_or(0, |it| it.items().len()),
         home,
+        bench: None,
+        shares: Fact::Known(Shares::new()),
         templates: Some(Fact::Known(Vec::new())),
     }
 }
@@ -264,6 +283,7 @@ pub(super) fn image(seen: &aliyun::Image) -> Image {
         size_gib: seen.size_gib,
         family: seen.family.clone(),
         snapshots: seen.snapshots.clone(),
+        progress: seen.progress.clone(),
         tags: seen.tags.clone(),
     }
 }

@@ -152,6 +152,11 @@ impl Aliyun {
         self.images.get(place, read).await
     }
 
+    /// All images of the account, as they are now.
+    pub async fn images_now(&self, place: &Place) -> Result<Complete<Image>, Fault> {
+        self.list_by_number(place, &IMAGES, &own()).await
+    }
+
     /// One image as it is now; none: the account has no such image.
     pub async fn image(&self, place: &Place, id: &ImageId) -> Result<Option<Image>, Fault> {
         let mut filter = own();

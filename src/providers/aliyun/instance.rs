@@ -127,6 +127,12 @@ impl Aliyun {
         self.instances.get(place, read).await
     }
 
+    /// All instances of the region, as they are now.
+    pub async fn instances_now(&self, place: &Place) -> Result<Complete<Instance>, Fault> {
+        self.list_by_token(place, &INSTANCES, &Parameters::new())
+            .await
+    }
+
     /// One instance as it is now; none: it is not there, or not visible yet.
     pub async fn instance(
         &self,
