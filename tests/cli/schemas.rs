@@ -43,6 +43,12 @@ spec:
   adopt: ByTag
   latest: {imageId: m-2}
   imageFamily: <prefix>-of-<arch>
+  base: {family: {amd64: "acs:ubuntu_24_04_x64", arm64: "acs:ubuntu_24_04_arm64"}}
+  provision: {script: scripts/line.sh, inputs: {RUNNER_VERSION: "2.330.0"}, timeout: 30m}
+  backoff: {limit: 6}
+  instanceClassRefs: {amd64: builder-amd64, arm64: builder-arm64}
+  forceNonce: "1"
+  share: {accounts: ["1000000000000002"]}
 ---
 apiVersion: reconcile/v1alpha1
 kind: InstancePolicy

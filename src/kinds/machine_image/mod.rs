@@ -5,6 +5,7 @@ mod change;
 mod names;
 mod op;
 mod plan;
+mod recipe;
 mod retention;
 mod seen;
 mod share;
@@ -25,9 +26,13 @@ use crate::kinds::aliyun_region::AliyunRegion;
 use crate::kinds::architecture::Architecture;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
-use crate::resource::{Problem, Resource};
+use crate::resource::{Problem, Reference, Resource};
 
+pub use recipe::{Backoff, Base, Owner, Provision, Query, Share};
 pub use spec::{Adopt, Spec};
+
+/// The kind of the machines that build images.
+const BUILDERS: &str = "InstanceClass";
 
 /// The kind.
 #[derive(Debug)]
@@ -45,10 +50,16 @@ impl Kind for MachineImage {
 
     fn needs(spec: &Spec) -> Vec<Need> {
         let id = ResourceId::new(AliyunRegion::NAME, spec.region_ref.as_str());
-        vec![Need {
+        let region = Need {
             field: "spec.regionRef",
             id,
-        }]
+        };
+        let class = |(architecture, name): (&Architecture, &Reference)| Need {
+            field: recipe::class_field(*architecture),
+            id: ResourceId::new(BUILDERS, name.as_str()),
+        };
+        let classes = spec.instance_class_refs.iter().map(class);
+        std::iter::once(region).chain(classes).collect()
     }
 
     async fn observe(

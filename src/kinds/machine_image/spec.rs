@@ -1,10 +1,14 @@
 //! What may be written of a `MachineImage`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::architecture::Architecture;
 use crate::resource::{Problem, Reference};
+
+use super::recipe::{self, Backoff, Base, Provision, Share, each_architecture};
 
 /// A line of custom images per architecture, named by a prefix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +35,26 @@ pub struct Spec {
     #[serde(default = "image_family")]
     #[schemars(regex(pattern = r"^(<prefix>|[A-Za-z])([A-Za-z0-9:_-]|<prefix>|<arch>){1,99}$"))]
     pub image_family: String,
+    /// What a build begins with; nothing is built, where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// What is done on the machine before it becomes an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
+    /// When failed builds are given up.
+    #[serde(default)]
+    pub backoff: Backoff,
+    /// The `InstanceClass` that builds each architecture.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "each_architecture::<Reference>")]
+    pub instance_class_refs: BTreeMap<Architecture, Reference>,
+    /// Any new value makes a new version.
+    #[serde(default)]
+    #[schemars(length(max = 128))]
+    pub force_nonce: String,
+    /// Who may use the image that `-latest` names; not managed, where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
 }
 
 fn image_family() -> String {
@@ -95,7 +119,7 @@ impl Spec {
 }
 
 pub(super) fn validate(spec: &Spec) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = recipe::validate(spec);
     let mut problem = |path: &str, message: String| {
         problems.push(Problem {
             path: path.to_owned(),
