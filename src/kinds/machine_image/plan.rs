@@ -94,7 +94,8 @@ impl Line<'_> {
         }
         let before = plan.steps.len();
         let mut surplus = Vec::new();
-        match names::target(self.resource, self.seen, (self.architecture, &self.ours)) {
+        let target = names::target(self.resource, self.seen, (self.architecture, &self.ours));
+        match target {
             Target::Image(target) => surplus = self.serve(plan, target),
             Target::PinMissing => {
                 let pin = self.resource.spec.pinned().unwrap_or_default();
@@ -103,24 +104,30 @@ impl Line<'_> {
                 );
                 plan.worsen(Health::Stuck(Why::new("PinMissing", message)));
             }
-            Target::None => self.without_image(plan),
+            Target::None => {}
         }
         let is_served = plan.steps.len() == before;
         let place = (self.architecture, now, is_served);
         build::present(plan, self.resource, self.seen, place);
+        if target == Target::None {
+            plan.worsen(self.without_image());
+        }
         // What is more than is kept goes on a listing that shows all the rest to hold.
         if plan.steps.len() == before {
             for (image, target) in surplus {
-                let cause = Cause::Clock(format!("retention.keep={}", self.resource.spec.retention.keep));
+                let cause = Cause::Clock(format!(
+                    "retention.keep={}",
+                    self.resource.spec.retention.keep
+                ));
                 self.delete(plan, image, Some(target), &cause);
             }
         }
     }
 
-    fn without_image(&self, plan: &mut Plan<Op>) {
+    fn without_image(&self) -> Health {
         let prefix = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
         let wanted = build::wanted(self.resource, self.seen, self.architecture);
-        let health = match wanted {
+        match wanted {
             _ if self.ours.iter().any(|it| it.phase == Phase::Making) => {
                 let message = format!("the image of {prefix} is being made");
                 Health::Working(Why::new("ImageNotAvailable", message))
@@ -134,8 +141,7 @@ impl Line<'_> {
                 let message = format!("there is no Available image of {prefix} yet");
                 Health::Working(Why::new("ImageNotAvailable", message))
             }
-        };
-        plan.worsen(health);
+        }
     }
 
     /// Makes `-latest`, the tag `Latest` and the family name `target`; once they do, says what is more than is kept.

@@ -137,7 +137,11 @@ impl Seen {
         }
         if let Fact::Known(shares) = &self.shares {
             let of = |image: &ImageId| listing(&format!("shares of {image}"));
-            listings.extend(shares.iter().map(|(image, it)| (of(image), pages(it.len(), 100))));
+            listings.extend(
+                shares
+                    .iter()
+                    .map(|(image, it)| (of(image), pages(it.len(), 100))),
+            );
         }
         listings
     }

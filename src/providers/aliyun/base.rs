@@ -2,6 +2,8 @@
 //!
 //! Source: ECS API reference, `DescribeImages`, `DescribeImageFromFamily`.
 
+use std::sync::Arc;
+
 use super::Aliyun;
 use super::call::{Call, parameters};
 use super::image::{IMAGES, Image, read};
@@ -12,8 +14,19 @@ use crate::fault::{Class, Fault};
 use crate::retry::Effect;
 
 impl Aliyun {
-    /// All Available images that `owner` (`system`, `self`, `others`, `marketplace`) publishes for an architecture.
+    /// All Available images that `owner` (`system`, `self`, `others`, `marketplace`) publishes for an architecture; read once
+    /// a pass.
     pub async fn images_published(
+        &self,
+        place: &Place,
+        (owner, architecture): (&str, &str),
+    ) -> Result<Arc<Complete<Image>>, Fault> {
+        let key = (place.clone(), owner.to_owned(), architecture.to_owned());
+        let read = || self.images_published_now(place, owner, architecture);
+        self.published.get(&key, read).await
+    }
+
+    async fn images_published_now(
         &self,
         place: &Place,
         owner: &str,
@@ -29,8 +42,19 @@ impl Aliyun {
         Ok(images.filtered(|it| it.architecture == architecture))
     }
 
-    /// The newest Available image of an image family; none: it has none.
+    /// The newest Available image of an image family, asked once a pass; none: it has none.
     pub async fn image_from_family(
+        &self,
+        place: &Place,
+        family: &str,
+    ) -> Result<Option<Image>, Fault> {
+        let key = (place.clone(), family.to_owned());
+        let read = || self.image_from_family_now(place, family);
+        let found = self.families.get(&key, read).await?;
+        Ok(found.as_ref().clone())
+    }
+
+    async fn image_from_family_now(
         &self,
         place: &Place,
         family: &str,

@@ -140,7 +140,9 @@ fn progress(item: Fields<'_>, field: &str) -> Result<Progress, String> {
             let is_own = ["Failed", "Success"].contains(&status) && code.is_empty()
                 || code == "ExitCodeNonzero";
             Progress::Failed {
-                exit_code: exit_code.filter(|_| is_own).and_then(|it| i64::try_from(it).ok()),
+                exit_code: exit_code
+                    .filter(|_| is_own)
+                    .and_then(|it| i64::try_from(it).ok()),
                 why: words.join(": "),
             }
         }

@@ -227,7 +227,8 @@ impl Aliyun {
     /// Deletes an instance, running or not; one that does not exist is deleted already.
     pub async fn delete_instance(&self, place: &Place, id: &InstanceId) -> Result<(), Fault> {
         let mut call = on_instance("DeleteInstance", "delete an instance", id);
-        call.parameters.insert("Force".to_owned(), "true".to_owned());
+        call.parameters
+            .insert("Force".to_owned(), "true".to_owned());
         let outcome = self.call(place, &call).await;
         self.instances.forget(place);
         gone_is_done(outcome.map(|_| ()))

@@ -58,6 +58,10 @@ pub struct Aliyun {
     nonces: Nonces,
     session: Session,
     images: Cache<Place, Images>,
+    /// What others publish, by owner and architecture.
+    published: Cache<(Place, String, String), Complete<Image>>,
+    /// The newest images of families.
+    families: Cache<(Place, String), Option<Image>>,
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Snapshots>,
     visible: Cache<Place, ()>,
@@ -94,6 +98,8 @@ impl Aliyun {
             nonces: Nonces::new(seed),
             session: Session::default(),
             images: Cache::default(),
+            published: Cache::default(),
+            families: Cache::default(),
             instances: Cache::default(),
             snapshots: Cache::default(),
             visible: Cache::default(),
@@ -106,6 +112,8 @@ impl Aliyun {
     /// Forgets what was read: a new pass begins. Keys that last are kept, unless their source has changed.
     pub fn forget(&self) {
         self.images.clear();
+        self.published.clear();
+        self.families.clear();
         self.instances.clear();
         self.snapshots.clear();
         self.visible.clear();

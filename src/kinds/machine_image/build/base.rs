@@ -4,11 +4,10 @@ use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::ids::ImageId;
 use crate::kinds::architecture::Architecture;
+use crate::plan::pages;
 use crate::providers::aliyun::{Aliyun, Image, Place};
-use crate::resource::Resource;
 
 use super::super::recipe::{Base as Written, Owner, Query};
-use super::super::spec::Spec;
 
 /// What an image is built upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,40 +20,49 @@ pub struct Base {
     pub created: Option<Timestamp>,
     /// Its size.
     pub size_gib: u64,
-    /// How many images were listed to find it; none: it was asked for by its family.
-    pub listed: Option<usize>,
 }
 
-/// Looks up what is built upon for one architecture; none: nothing fits.
+/// What was found, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The newest that fits; none: nothing does.
+    pub base: Option<Base>,
+    /// What was listed, and the fewest calls that that takes.
+    pub listing: (String, u64),
+}
+
+/// Looks up what is built upon for one architecture.
 pub(super) async fn look(
-    resource: &Resource<Spec>,
+    written: &Written,
     ecs: &Aliyun,
     (place, architecture): (&Place, Architecture),
-) -> Result<Option<Base>, Fault> {
-    let (found, listed) = match &resource.spec.base {
-        None => (None, None),
-        Some(Written::Family(families)) => match families.get(&architecture) {
-            Some(family) => (ecs.image_from_family(place, family).await?, None),
-            None => (None, None),
-        },
-        Some(Written::Query(query)) => {
-            let (owner, name) = (query.owner.name(), architecture.ecs_name());
-            let all = ecs.images_published(place, owner, name).await?;
+) -> Result<Lookup, Fault> {
+    let name = architecture.ecs_name();
+    let (found, listing) = match written {
+        Written::Family(families) => {
+            let family = families.get(&architecture).map_or("", String::as_str);
+            let found = ecs.image_from_family(place, family).await?;
+            (found, (format!("family {family}"), 1))
+        }
+        Written::Query(query) => {
+            let owner = query.owner.name();
+            let all = ecs.images_published(place, (owner, name)).await?;
             let fits = |it: &&Image| fits(query, architecture, &it.name);
             let newest = all.items().iter().filter(fits);
             let newest = newest.max_by_key(|it| (it.created, it.id.clone())).cloned();
-            (newest, Some(all.items().len()))
+            let calls = pages(all.items().len(), 100);
+            (newest, (format!("images of {owner} {name}"), calls))
         }
     };
     // A family may be of the other architecture; nothing is built on that.
-    let found = found.filter(|it| it.architecture == architecture.ecs_name());
-    Ok(found.map(|it| Base {
+    let found = found.filter(|it| it.architecture == name);
+    let base = found.map(|it| Base {
         id: it.id,
         name: it.name,
         created: it.created,
         size_gib: it.size_gib,
-        listed,
-    }))
+    });
+    Ok(Lookup { base, listing })
 }
 
 /// Whether an image of this name is of the distribution and exactly the release.

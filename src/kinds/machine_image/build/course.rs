@@ -13,8 +13,8 @@ use crate::resource::Resource;
 use super::super::names;
 use super::super::seen::{Image, Phase as ImagePhase, Seen};
 use super::super::spec::Spec;
-use super::history::{History, Lost, history};
 use super::base::Base;
+use super::history::{History, Lost, history};
 use super::seen::{Bench, Builder, Command, Phase, version};
 
 /// How long a machine may take to come up and take commands.
@@ -153,7 +153,10 @@ pub(super) fn course<'a>(
         images: names::ours(resource, seen, architecture),
         course: Course {
             stage: Stage::Built,
-            base: bench.bases.get(&architecture).and_then(Option::as_ref),
+            base: bench
+                .bases
+                .get(&architecture)
+                .and_then(|it| it.base.as_ref()),
             version,
             builder: None,
             released: Vec::new(),
@@ -223,10 +226,15 @@ impl<'a> Judge<'a> {
     fn release_others(&mut self, kept: Option<&Builder>) {
         for builder in self.builders() {
             let is_kept = kept.is_some_and(|it| it.id == builder.id);
-            let is_imaged = self.images.iter().any(|it| is_of(it, builder, ImagePhase::Making));
+            let is_imaged = self
+                .images
+                .iter()
+                .any(|it| is_of(it, builder, ImagePhase::Making));
             if !is_kept && !is_imaged {
                 let why = match &self.course.version {
-                    Some(version) if *version == builder.version => "another machine builds the same",
+                    Some(version) if *version == builder.version => {
+                        "another machine builds the same"
+                    }
                     Some(_) | None => "its version is not wanted any more",
                 };
                 self.course.released.push((builder, why));
@@ -244,7 +252,8 @@ impl<'a> Judge<'a> {
     /// Images that could not be made are deleted; that they were there is remembered.
     fn count_failed_images(&mut self, version: &str) {
         let is_failed = |it: &&&Image| {
-            it.phase == ImagePhase::Failed && it.tags.get(tags::VERSION).is_some_and(|it| it == version)
+            it.phase == ImagePhase::Failed
+                && it.tags.get(tags::VERSION).is_some_and(|it| it == version)
         };
         let failed: Vec<&Image> = self.images.iter().filter(is_failed).copied().collect();
         for image in failed {
@@ -267,16 +276,26 @@ impl<'a> Judge<'a> {
 
     /// The machine must be there until its image is.
     fn making(&mut self, image: &'a Image) -> Stage<'a> {
-        if let Some(builder) = self.builders().into_iter().find(|it| is_of(image, it, ImagePhase::Making)) {
+        if let Some(builder) = self
+            .builders()
+            .into_iter()
+            .find(|it| is_of(image, it, ImagePhase::Making))
+        {
             self.prolong(builder);
         }
         let (name, progress) = (&image.name, &image.progress);
         let progress = if progress.is_empty() { "0%" } else { progress };
-        waiting(&format!("the image {name} is being made, {progress}"), LATER)
+        waiting(
+            &format!("the image {name} is being made, {progress}"),
+            LATER,
+        )
     }
 
     fn prolong(&mut self, builder: &'a Builder) {
-        if builder.release.is_some_and(|it| it.since(self.now) < NEEDED) {
+        if builder
+            .release
+            .is_some_and(|it| it.since(self.now) < NEEDED)
+        {
             self.course.prolonged.push(builder);
         }
     }
@@ -300,7 +319,9 @@ impl<'a> Judge<'a> {
     }
 
     fn unprovisioned(&mut self, builder: &'a Builder) -> Stage<'a> {
-        let age = builder.created.map_or(Duration::ZERO, |it| self.now.since(it));
+        let age = builder
+            .created
+            .map_or(Duration::ZERO, |it| self.now.since(it));
         match builder.phase {
             Phase::Stopping | Phase::Stopped => {
                 return self.give_up(builder, "it stopped before it was provisioned");
@@ -326,7 +347,8 @@ impl<'a> Judge<'a> {
             Progress::Succeeded => self.to_image(builder),
             Progress::Failed { .. } => {
                 self.course.released.push((builder, "its script failed"));
-                self.backing_off(self.now.plus(SOON))
+                let due = self.course.history.due();
+                self.backing_off(due.unwrap_or(self.now))
             }
             Progress::Running => {
                 let timeout = self.resource.spec.provision.as_ref().map(|it| it.timeout.0);
@@ -340,7 +362,10 @@ impl<'a> Judge<'a> {
                     }
                     Phase::Starting | Phase::Running | Phase::Reclaimed | Phase::Unknown => {
                         let since = command.created;
-                        waiting(&format!("{} is being provisioned since {since}", builder.id), LATER)
+                        waiting(
+                            &format!("{} is being provisioned since {since}", builder.id),
+                            LATER,
+                        )
                     }
                 }
             }
@@ -349,19 +374,33 @@ impl<'a> Judge<'a> {
 
     fn to_image(&mut self, builder: &'a Builder) -> Stage<'a> {
         // What could not be made is given some time.
-        let failed: Vec<&Lost> = self.bench.lost.iter().filter(|it| it.object.starts_with("m-")).collect();
+        let failed: Vec<&Lost> = self
+            .bench
+            .lost
+            .iter()
+            .filter(|it| it.object.starts_with("m-"))
+            .collect();
         let of_version = |it: &&&Lost| Some(&it.version) == self.course.version.as_ref();
         let failed = failed.iter().filter(of_version).count();
         if !self.course.lost.is_empty() {
             return waiting("the image could not be made", SOON);
         }
         if let Some(stuck) = self.stuck() {
-            self.course.released.push((builder, "its version is given up"));
+            self.course
+                .released
+                .push((builder, "its version is given up"));
             return stuck;
         }
-        if let Some(due) = self.course.history.due().filter(|it| failed > 0 && *it > self.now) {
+        if let Some(due) = self
+            .course
+            .history
+            .due()
+            .filter(|it| failed > 0 && *it > self.now)
+        {
             if due.since(self.now) > IDLE_MAX {
-                self.course.released.push((builder, "its image could not be made"));
+                self.course
+                    .released
+                    .push((builder, "its image could not be made"));
             }
             return self.backing_off(due);
         }
@@ -406,8 +445,14 @@ impl<'a> Judge<'a> {
 
     fn backing_off(&self, due: Timestamp) -> Stage<'a> {
         let times = self.course.history.in_vain.max(1);
-        let message = format!("{times} in a row came to nothing{}; next at {due}", self.printed());
-        Stage::Await(Why::new("BuildFailed", message), due.since(self.now).max(SOON))
+        let message = format!(
+            "{times} in a row came to nothing{}; next at {due}",
+            self.printed()
+        );
+        Stage::Await(
+            Why::new("BuildFailed", message),
+            due.since(self.now).max(SOON),
+        )
     }
 
     /// How the last script that failed ended.
@@ -416,7 +461,10 @@ impl<'a> Judge<'a> {
             return String::new();
         };
         let how = match &command.progress {
-            Progress::Failed { exit_code: Some(code), .. } => format!("exit code {code}"),
+            Progress::Failed {
+                exit_code: Some(code),
+                ..
+            } => format!("exit code {code}"),
             Progress::Failed { why, .. } => why.clone(),
             Progress::Running | Progress::Succeeded => String::new(),
         };

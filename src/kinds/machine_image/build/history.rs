@@ -91,7 +91,8 @@ pub(super) fn history<'a>(
     let mut objects: BTreeSet<&str> = lost.iter().map(|it| it.object.as_str()).collect();
     let given_up = objects.clone();
     objects.extend(commands.iter().map(|it| it.instance.as_str()));
-    let mut ends: Vec<(Timestamp, End<'a>)> = lost.iter().map(|it| (it.at, End::Failed(None))).collect();
+    let mut ends: Vec<(Timestamp, End<'a>)> =
+        lost.iter().map(|it| (it.at, End::Failed(None))).collect();
     let told = commands
         .iter()
         .filter(|it| !given_up.contains(it.instance.as_str()));
@@ -121,7 +122,10 @@ fn end(command: &Command) -> Option<(Timestamp, End<'_>)> {
     let end = match &command.progress {
         Progress::Running => return None,
         Progress::Succeeded => End::Succeeded,
-        Progress::Failed { exit_code: None, why } if !why.starts_with("Timeout") => End::CutOff,
+        Progress::Failed {
+            exit_code: None,
+            why,
+        } if !why.starts_with("Timeout") => End::CutOff,
         Progress::Failed { .. } => End::Failed(Some(command)),
     };
     Some((at, end))

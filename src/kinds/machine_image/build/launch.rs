@@ -8,7 +8,7 @@ use crate::fault::{Class, Fault};
 use crate::ids::Token;
 use crate::kind::Check;
 use crate::kinds::architecture::Architecture;
-use crate::kinds::instance_class::Candidate;
+use crate::kinds::instance_class::{Candidate, SystemDisk};
 use crate::kinds::tags::{self, Owner};
 use crate::providers::Clients;
 use crate::providers::aliyun::{Command, Instance, Launch};
@@ -17,8 +17,8 @@ use crate::resource::Resource;
 use super::super::guest;
 use super::super::seen::{self, Phase as ImagePhase};
 use super::super::spec::Spec;
-use super::op::Op;
 use super::base::Base;
+use super::op::Op;
 use super::seen::{Bench, Builder};
 
 /// Tokens that one pass may use up.
@@ -101,7 +101,10 @@ pub(super) fn order(
     all.extend(tags::ownership(&region.scope, &resource.id));
     all.insert(tags::VERSION.to_owned(), version.to_owned());
     all.insert(tags::ARCHITECTURE.to_owned(), architecture.to_string());
-    let security_group = region.network.as_ref().and_then(|it| it.security_group_id.clone());
+    let security_group = region
+        .network
+        .as_ref()
+        .and_then(|it| it.security_group_id.clone());
     let template = Launch {
         image: base.id.clone(),
         instance_type: String::new(),
@@ -110,7 +113,7 @@ pub(super) fn order(
         security_group: security_group.unwrap_or_default(),
         name: name.clone(),
         disk_category: String::new(),
-        disk_gib: class.system_disk.size_gib(base.size_gib),
+        disk_gib: disk_gib(&class.system_disk, base.size_gib),
         spot_limit: None,
         role: class.instance_role_name.clone(),
         key_pair: region.key_pair_name.clone(),
@@ -122,9 +125,20 @@ pub(super) fn order(
         name,
         ttl: class.ttl.0,
         candidates: candidates.to_vec(),
-        disks: class.system_disk.categories.clone(),
+        disks: class
+            .system_disk
+            .categories
+            .iter()
+            .map(|it| it.name().to_owned())
+            .collect(),
         template,
     }
+}
+
+/// The disk holds the image and some more.
+fn disk_gib(disk: &SystemDisk, image_gib: u64) -> u64 {
+    let size = image_gib + disk.headroom.gib_rounded_up();
+    size.max(disk.min_size.gib_rounded_up())
 }
 
 /// The command that provisions a builder.
@@ -132,7 +146,11 @@ pub(super) fn command(resource: &Resource<Spec>, bench: &Bench, builder: &Builde
     let provision = resource.spec.provision.as_ref();
     let provision = provision.expect("a builder is provisioned only where that is declared");
     let script = resource.files.get(&provision.script);
-    let proxy = bench.region.network.as_ref().and_then(|it| it.proxy.as_ref());
+    let proxy = bench
+        .region
+        .network
+        .as_ref()
+        .and_then(|it| it.proxy.as_ref());
     let mut all = bench.region.required_tags.clone();
     all.extend(tags::ownership(&bench.region.scope, &resource.id));
     all.insert(tags::VERSION.to_owned(), builder.version.clone());
@@ -168,7 +186,10 @@ pub(super) async fn check(clients: &Clients, op: &Op, order: &Order) -> Result<C
         is_of(op, &it.tags) && matches!(phase, ImagePhase::Making | ImagePhase::Available)
     };
     if let Some(image) = images.items().iter().find(is_built) {
-        return Ok(Check::Stale(format!("{} is of this version by now", image.id)));
+        return Ok(Check::Stale(format!(
+            "{} is of this version by now",
+            image.id
+        )));
     }
     let (Some(candidate), Some(disk)) = (order.candidates.first(), order.disks.first()) else {
         return Ok(Check::Stale("there is no candidate".to_owned()));
@@ -178,7 +199,9 @@ pub(super) async fn check(clients: &Clients, op: &Op, order: &Order) -> Result<C
     match clients.aliyun.prove_launchable(place, &trial).await {
         Ok(()) => Ok(Check::Go),
         // Another candidate may do.
-        Err(fault) if matches!(fault.class, Class::NoCapacity | Class::DiskUnsupported) => Ok(Check::Go),
+        Err(fault) if matches!(fault.class, Class::NoCapacity | Class::DiskUnsupported) => {
+            Ok(Check::Go)
+        }
         Err(fault) => Err(fault),
     }
 }
@@ -221,24 +244,42 @@ async fn try_all(
     let count = order.candidates.len();
     let mut nowhere = None;
     let release = full_minute(clients.now().plus(order.ttl));
-    for candidate in order.candidates.iter().cycle().skip(attempt % count).take(count) {
+    for candidate in order
+        .candidates
+        .iter()
+        .cycle()
+        .skip(attempt % count)
+        .take(count)
+    {
         if nowhere.is_some() && found(clients, op).await?.is_some() {
             return Ok(Tried::Launched);
         }
         for disk in &order.disks {
             let launch = order.launch(candidate, disk, release);
-            let outcome = clients.aliyun.launch(&op.subject.place, &launch, token).await;
+            let outcome = clients
+                .aliyun
+                .launch(&op.subject.place, &launch, token)
+                .await;
             match outcome {
                 Ok(id) => {
                     let place = &op.subject.place;
-                    let looks = || async { Ok(clients.aliyun.instance(place, &id).await?.is_some()) };
+                    let looks =
+                        || async { Ok(clients.aliyun.instance(place, &id).await?.is_some()) };
                     let is_there = appears(clients, ACCEPTED_AFTER, looks).await?;
-                    return Ok(if is_there { Tried::Launched } else { Tried::UsedUp });
+                    return Ok(if is_there {
+                        Tried::Launched
+                    } else {
+                        Tried::UsedUp
+                    });
                 }
                 Err(fault) if fault.class == Class::TokenUsed => {
                     let looks = || async { Ok(found(clients, op).await?.is_some()) };
                     let is_there = appears(clients, VISIBLE_AFTER, looks).await?;
-                    return Ok(if is_there { Tried::Launched } else { Tried::UsedUp });
+                    return Ok(if is_there {
+                        Tried::Launched
+                    } else {
+                        Tried::UsedUp
+                    });
                 }
                 Err(fault) if fault.class == Class::DiskUnsupported => nowhere = Some(fault),
                 Err(fault) if fault.class == Class::NoCapacity => {

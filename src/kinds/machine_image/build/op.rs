@@ -75,7 +75,11 @@ impl fmt::Display for Op {
         match &self.effect {
             Effect::Launch { order, .. } => write!(f, "launch {name}, {}", order.first()),
             Effect::Provision(command) => {
-                write!(f, "{name} is provisioned, at most {} s", command.timeout.as_secs())
+                write!(
+                    f,
+                    "{name} is provisioned, at most {} s",
+                    command.timeout.as_secs()
+                )
             }
             Effect::Stop => write!(f, "{name} is stopped"),
             Effect::Image { image, .. } => write!(f, "{name} → image {}", image.name),
@@ -126,7 +130,9 @@ impl Op {
             Effect::Provision(_) => self.check_provision(clients, &machine).await,
             Effect::Stop => Ok(check_stop(&machine)),
             Effect::Image { image, .. } => self.check_image(clients, &machine, image).await,
-            Effect::Prolong { from } if machine.auto_release != Some(*from) => Ok(Check::AlreadyDone),
+            Effect::Prolong { from } if machine.auto_release != Some(*from) => {
+                Ok(Check::AlreadyDone)
+            }
             Effect::Prolong { .. } => Ok(Check::Go),
             Effect::Release => self.check_release(clients).await,
         }
@@ -146,7 +152,8 @@ impl Op {
             Effect::Provision(command) => ecs.run_command(place, command, token.as_str()).await,
             Effect::Stop => ecs.stop_instance(place, &machine).await,
             Effect::Image { image, .. } => {
-                ecs.create_image(place, (&machine, image), token.as_str()).await
+                ecs.create_image(place, (&machine, image), token.as_str())
+                    .await
             }
             Effect::Prolong { .. } => {
                 let release = launch::full_minute(clients.now().plus(PROLONGED));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::fault::Fault;
-use crate::ids::{InstanceId, InvocationId};
+use crate::ids::{InstanceId, InvocationId, ResourceId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{self, AliyunRegion};
 use crate::kinds::architecture::Architecture;
@@ -18,13 +18,15 @@ use crate::resource::Resource;
 use super::super::seen::Seen;
 use super::super::spec::Spec;
 use super::super::version::Version;
-use super::base::{self, Base};
-use super::course::{Course, course};
+use super::base::{self, Lookup};
+use super::course::course;
 use super::history::{Lost, lost};
 
 /// What was seen of the builds of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bench {
+    /// Whose builds these are.
+    pub owner: ResourceId,
     /// Where machines are launched.
     pub region: aliyun_region::Spec,
     /// What machines are launched, by architecture.
@@ -33,10 +35,12 @@ pub struct Bench {
     pub builders: Vec<Builder>,
     /// How many instances the account has in the region.
     pub instances_listed: usize,
-    /// What is built upon; none: nothing fits what is written.
-    pub bases: BTreeMap<Architecture, Option<Base>>,
+    /// What is built upon.
+    pub bases: BTreeMap<Architecture, Lookup>,
     /// All commands that bear the line's tag; none: their word decides nothing.
     pub commands: Option<Vec<Command>>,
+    /// How many bear it, by whatever scope.
+    pub commands_listed: usize,
     /// The machines that take commands; none: nobody needs to know.
     pub online: Option<BTreeSet<InstanceId>>,
     /// What failed commands printed last.
@@ -110,6 +114,29 @@ impl Bench {
         let listing = |what: &str| format!("ecs {place} {what}");
         let mut listings = BTreeMap::new();
         listings.insert(listing("instances"), pages(self.instances_listed, 100));
+        for Lookup {
+            listing: (what, calls),
+            ..
+        } in self.bases.values()
+        {
+            listings.insert(listing(what), *calls);
+        }
+        if self.commands.is_some() {
+            let what = format!("commands of {}", self.owner);
+            listings.insert(listing(&what), pages(self.commands_listed, 50));
+        }
+        if self.online.is_some() {
+            listings.insert(listing(&format!("agents for {}", self.owner)), 1);
+        }
+        for id in self.printed.keys() {
+            listings.insert(listing(&format!("output of {id}")), 1);
+        }
+        for (architecture, offers) in &self.offers {
+            if let Fact::Known(ranking) = offers {
+                let what = format!("offers for {} {architecture}", self.owner);
+                listings.insert(listing(&what), ranking.calls);
+            }
+        }
         listings
     }
 }
@@ -136,6 +163,7 @@ async fn look(
     let place = &seen.home.place;
     let instances = ecs.instances(place).await?;
     let mut bench = Bench {
+        owner: resource.id.clone(),
         region: context
             .spec::<AliyunRegion>(resource.spec.region_ref.as_str())
             .clone(),
@@ -144,14 +172,17 @@ async fn look(
         instances_listed: instances.items().len(),
         bases: BTreeMap::new(),
         commands: None,
+        commands_listed: 0,
         online: None,
         printed: BTreeMap::new(),
         offers: BTreeMap::new(),
         lost: lost(context.remembered),
     };
     for architecture in &resource.spec.architectures {
-        let base = base::look(resource, ecs, (place, *architecture)).await?;
-        bench.bases.insert(*architecture, base);
+        if let Some(written) = &resource.spec.base {
+            let found = base::look(written, ecs, (place, *architecture)).await?;
+            bench.bases.insert(*architecture, found);
+        }
     }
     look_closer(resource, context, seen, &mut bench).await?;
     Ok(bench)
@@ -168,27 +199,28 @@ async fn look_closer(
     let place = &seen.home.place;
     let now = context.clients.now();
     let architectures = &resource.spec.architectures;
-    let judge = |bench: &Bench, it: &Architecture| course(resource, seen, bench, (*it, now));
-    if architectures.iter().any(|it| judge(bench, it).asks_commands()) {
-        bench.commands = Some(commands(resource, context, seen).await?);
+    let asks = |it: &Architecture| course(resource, seen, bench, (*it, now)).asks_commands();
+    if architectures.iter().any(asks) {
+        let owner = resource.id.to_string();
+        let listed = ecs.invocations(place, (tags::OWNER, &owner)).await?;
+        bench.commands_listed = listed.items().len();
+        bench.commands = Some(commands(resource, seen, listed.items()));
     }
     let asked: Vec<InstanceId> = architectures
         .iter()
-        .filter_map(|it| judge(bench, it).awaits_agent())
+        .filter_map(|it| course(resource, seen, bench, (*it, now)).awaits_agent())
         .collect();
     if !asked.is_empty() {
         bench.online = Some(ecs.guests_online(place, &asked).await?);
     }
     for architecture in architectures {
-        if let Some(id) = judge(bench, architecture).failed_command() {
+        let course = course(resource, seen, bench, (*architecture, now));
+        let (failed, launches) = (course.failed_command(), course.launches());
+        if let Some(id) = failed {
             let output = ecs.output(place, &id).await?;
             bench.printed.insert(id, tail(&output));
         }
-        let course: Course = judge(bench, architecture);
-        let Some(class) = bench.classes.get(architecture) else {
-            continue;
-        };
-        if course.launches() {
+        if let (true, Some(class)) = (launches, bench.classes.get(architecture)) {
             let offer = instance_class::rank(class, &bench.region, context.clients).await;
             let offer = offer.map_or_else(Fact::Unknown, Fact::Known);
             bench.offers.insert(*architecture, offer);
@@ -197,10 +229,7 @@ async fn look_closer(
     Ok(())
 }
 
-fn classes(
-    spec: &Spec,
-    context: &Context<'_>,
-) -> BTreeMap<Architecture, instance_class::Spec> {
+fn classes(spec: &Spec, context: &Context<'_>) -> BTreeMap<Architecture, instance_class::Spec> {
     let class = |(architecture, name): (&Architecture, &crate::resource::Reference)| {
         let class = context.spec::<InstanceClass>(name.as_str()).clone();
         (*architecture, class)
@@ -245,28 +274,13 @@ pub(super) fn builder(seen: &aliyun::Instance) -> Builder {
     }
 }
 
-async fn commands(
-    resource: &Resource<Spec>,
-    context: &Context<'_>,
-    seen: &Seen,
-) -> Result<Vec<Command>, Fault> {
-    let owner = resource.id.to_string();
-    let listed = context
-        .clients
-        .aliyun
-        .invocations(&seen.home.place, (tags::OWNER, &owner))
-        .await?;
+fn commands(resource: &Resource<Spec>, seen: &Seen, listed: &[aliyun::Invocation]) -> Vec<Command> {
     let is_ours = |it: &&aliyun::Invocation| {
         tags::owner(&it.tags, &seen.home.scope, &resource.id) == Owner::Ours
     };
-    let mut commands: Vec<Command> = listed
-        .items()
-        .iter()
-        .filter(is_ours)
-        .filter_map(command)
-        .collect();
+    let mut commands: Vec<Command> = listed.iter().filter(is_ours).filter_map(command).collect();
     commands.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    Ok(commands)
+    commands
 }
 
 fn command(seen: &aliyun::Invocation) -> Option<Command> {
@@ -297,7 +311,7 @@ pub(super) fn version(
     bench: &Bench,
     architecture: Architecture,
 ) -> Option<Version> {
-    let base = bench.bases.get(&architecture)?.as_ref()?;
+    let base = bench.bases.get(&architecture)?.base.as_ref()?;
     let provision = resource.spec.provision.as_ref()?;
     let script = resource.files.get(&provision.script)?;
     Some(super::super::version::version(

@@ -39,7 +39,11 @@ pub(in super::super) fn present(
         bench,
         architecture,
     };
-    draft.build(plan, &course(resource, seen, bench, (architecture, now)), served);
+    draft.build(
+        plan,
+        &course(resource, seen, bench, (architecture, now)),
+        served,
+    );
 }
 
 /// Releases all machines of a line that is to be removed.
@@ -93,7 +97,13 @@ impl Draft<'_> {
     }
 
     fn advance(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>, served: bool) {
-        let because = || Cause::Upstream(course.base.map_or_else(String::new, |it| format!("base {}", it.id)));
+        let because = || {
+            Cause::Upstream(
+                course
+                    .base
+                    .map_or_else(String::new, |it| format!("base {}", it.id)),
+            )
+        };
         match &course.stage {
             Stage::Built => {
                 if let Some(builder) = course.builder.filter(|_| served) {
@@ -119,7 +129,9 @@ impl Draft<'_> {
                 self.step(plan, self.on(builder, image), cause);
             }
             Stage::Await(why, look_again) => {
-                let soonest = plan.look_again.map_or(*look_again, |it| it.min(*look_again));
+                let soonest = plan
+                    .look_again
+                    .map_or(*look_again, |it| it.min(*look_again));
                 plan.look_again = Some(soonest);
                 plan.worsen(Health::Working(self.named(why)));
             }
@@ -134,7 +146,9 @@ impl Draft<'_> {
 
     /// What was remembered of other versions does not matter any more.
     fn forget(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>) {
-        let Some(version) = &course.version else { return };
+        let Some(version) = &course.version else {
+            return;
+        };
         let lost = self.bench.lost.iter();
         let of_others =
             lost.filter(|it| it.architecture == self.architecture && it.version != *version);
@@ -184,11 +198,7 @@ impl Draft<'_> {
         launch::command(self.resource, self.bench, builder)
     }
 
-    fn image(
-        &self,
-        builder: &Builder,
-        course: &Course<'_>,
-    ) -> crate::providers::aliyun::NewImage {
+    fn image(&self, builder: &Builder, course: &Course<'_>) -> crate::providers::aliyun::NewImage {
         let spec = &self.resource.spec;
         let taken = self.seen.images.iter().map(|it| it.name.clone()).collect();
         let created = builder.created.unwrap_or(Timestamp::EPOCH);
