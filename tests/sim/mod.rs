@@ -8,7 +8,6 @@ mod launch;
 mod launch_templates;
 mod listing;
 mod registry;
-mod registry_rules;
 mod roles;
 mod scenario;
 mod server;
