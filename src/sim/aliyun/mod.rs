@@ -11,15 +11,18 @@
 //! - `passing`: what time alone changes.
 //! - `show`: objects as the services answer them.
 //! - `roles`: sessions of roles, and their keys.
-//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`: the
-//!   actions.
+//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`,
+//!   `commands`, `invocations`, `assistant`: the actions.
 
 mod ask;
+mod assistant;
 mod authenticate;
 mod catalogue;
+mod commands;
 mod images;
 mod imaging;
 mod instances;
+mod invocations;
 mod launch;
 mod launch_templates;
 mod lifecycle;
@@ -36,6 +39,7 @@ mod token;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -46,8 +50,9 @@ use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
+use crate::sim::invocation::Invocation;
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Key, Scenario, Throttling};
+use crate::sim::scenario::{Key, Scenario, Span, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -62,6 +67,7 @@ pub(crate) struct Region {
     pub(crate) instances: Shelf<Instance>,
     pub(crate) snapshots: Shelf<Snapshot>,
     pub(crate) launch_templates: Shelf<LaunchTemplate>,
+    pub(crate) invocations: Shelf<Invocation>,
 }
 
 /// The account: its objects, and what the services remember of its requests.
@@ -85,6 +91,7 @@ impl Cloud {
                 instances: Shelf::new(),
                 snapshots: Shelf::new(),
                 launch_templates: Shelf::new(),
+                invocations: Shelf::new(),
             };
             (id.clone(), empty)
         };
@@ -187,6 +194,10 @@ impl Cloud {
             "RunInstances" => launch::run(self, ask),
             "DescribeLaunchTemplates" => launch_templates::describe(self, ask),
             "DescribeLaunchTemplateVersions" => launch_templates::describe_versions(self, ask),
+            "RunCommand" => commands::run(self, ask),
+            "DescribeInvocations" => invocations::describe(self, ask),
+            "DescribeInvocationResults" => invocations::describe_results(self, ask),
+            "DescribeCloudAssistantStatus" => assistant::describe(self, ask),
             "StartInstance" => lifecycle::start(self, ask),
             "StopInstance" => lifecycle::stop(self, ask),
             "StopInstances" => lifecycle::stop_many(self, ask),
@@ -253,6 +264,7 @@ impl Cloud {
             region.images.has_known(id)
                 || region.instances.has_known(id)
                 || region.snapshots.has_known(id)
+                || region.invocations.has_known(id)
         };
         let mut round = 0_u64;
         loop {
@@ -268,6 +280,14 @@ impl Cloud {
     /// 64 hexadecimal digits that the seed and the subject decide.
     pub(crate) fn draw(&self, subject: &str) -> String {
         hex(&Sha256::digest(format!("{}/{subject}", self.scenario.seed)))
+    }
+
+    /// How long something takes that the seed and the subject decide.
+    fn lasting(&self, span: Span, subject: &str) -> Duration {
+        let digits = self.draw(&format!("lasting/{subject}"));
+        let drawn = u64::from_str_radix(&digits[..15], 16).unwrap_or_default();
+        let seconds = span.least + drawn % (span.most - span.least).saturating_add(1);
+        Duration::from_secs(seconds)
     }
 
     fn request_id(&self, n: u64) -> String {
