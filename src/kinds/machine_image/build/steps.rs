@@ -4,8 +4,8 @@ use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
-use crate::plan::{Cause, Health, Plan, Step, UnknownObject, Why};
-use crate::resource::Resource;
+use crate::plan::{Cause, Health, Plan, Rent, Step, UnknownObject, Why};
+use crate::resource::{Decimal, Resource};
 
 use super::super::change::Subject;
 use super::super::names;
@@ -83,6 +83,7 @@ impl Draft<'_> {
             plan.remember.insert(lost.name().into(), Some(lost.at));
         }
         self.forget(plan, course);
+        plan.rents.extend(self.rents());
         for (builder, why) in &course.released {
             let cause = Cause::Upstream((*why).to_owned());
             self.step(plan, self.on(builder, Effect::Release), cause);
@@ -137,6 +138,22 @@ impl Draft<'_> {
             }
             Stage::Stuck(why) => plan.worsen(Health::Stuck(self.named(why))),
         }
+    }
+
+    /// What our machines cost, where their tag tells.
+    fn rents(&self) -> Vec<Rent> {
+        let rent = |it: &Builder| {
+            Some(Rent {
+                object: it.id.to_string(),
+                hourly_millionths: it.price.parse::<Decimal>().ok()?.millionths(),
+                since: it.created?,
+                until: it.release,
+            })
+        };
+        let mine = self.bench.builders.iter();
+        mine.filter(|it| it.architecture == Some(self.architecture))
+            .filter_map(rent)
+            .collect()
     }
 
     fn named(&self, why: &Why) -> Why {
