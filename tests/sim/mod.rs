@@ -7,6 +7,7 @@ mod instances;
 mod launch;
 mod launch_templates;
 mod listing;
+mod market;
 mod registry;
 mod registry_rules;
 mod roles;
