@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
+use crate::sim::aliyun::market::{self, written::Market};
 use crate::sim::github::written::{GitHub, Workflow};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::principal::{IdentityProvider, Job, Metadata, Role};
@@ -39,6 +40,8 @@ pub struct Scenario {
     pub credentials_uri: Option<String>,
     /// The regions that exist.
     pub regions: Vec<RegionId>,
+    /// The machines that can be had.
+    pub market: Market,
     /// Who may ask GitHub, and how much.
     pub github: GitHub,
     /// How the services behave where the documentation leaves it open.
@@ -234,6 +237,7 @@ impl Default for Scenario {
             metadata: Metadata::default(),
             credentials_uri: None,
             regions: vec![RegionId::new("cn-hangzhou")],
+            market: Market::default(),
             github: GitHub::default(),
             settings: Settings::default(),
             times: Times::default(),
@@ -297,6 +301,7 @@ impl Scenario {
             return Err("keys and roles must not both be empty".to_owned());
         }
         scenario.check_names()?;
+        market::check(&scenario)?;
         scenario.check(&scenario.objects)?;
         registry::check(&scenario.objects.registries, |_, _, _| false)?;
         Ok(scenario)

@@ -8,6 +8,7 @@ mod instances;
 mod launch;
 mod launch_templates;
 mod listing;
+mod market;
 mod registry;
 mod roles;
 mod scenario;

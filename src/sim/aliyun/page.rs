@@ -106,6 +106,24 @@ pub(super) fn of_commands(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
     })
 }
 
+/// Pages of at most 100, also when no size is asked for (ECS API reference, `DescribeInstanceTypes`, notes since
+/// 2023-11-15).
+pub(super) fn of_types(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
+    let start = ask.text("NextToken").map_or(Some(0), read_token);
+    let start = start.ok_or_else(|| Refusal::invalid("NextToken"))?;
+    let wanted = ask.parameters.number("MaxResults").unwrap_or(100);
+    if wanted < 1 {
+        return Err(Refusal::invalid("MaxResults"));
+    }
+    let size = usize::try_from(wanted.min(100)).unwrap_or(DEFAULT_SIZE);
+    Ok(Page {
+        start,
+        size: size.min(cloud.scenario.settings.page_size_max.max(1)),
+        number: 1,
+        has_token: true,
+    })
+}
+
 /// Pages that only the service sizes (ECS API reference, `ListTagResources`); ASSUMED: 50 rows.
 pub(super) fn by_service(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
     let start = ask
