@@ -20,6 +20,8 @@ pub const VERSION: &str = "reconcile:version";
 pub const BUILDER: &str = "reconcile:builder";
 /// On a machine: what an hour of it cost when it was launched, in CNY.
 pub const PRICE: &str = "reconcile:price";
+/// On what was built: when its builder was created, in seconds since 1970. Consumers of today's scripts read it.
+pub const BUILD_TIMESTAMP: &str = "BuildTimestamp";
 /// On what was built, and on what builds it: `amd64` or `arm64`. Consumers of today's scripts read it.
 pub const ARCHITECTURE: &str = "Architecture";
 /// On exactly one image of a line: it is the one that `-latest` names. Consumers of today's scripts read it.

@@ -243,7 +243,7 @@ impl Line<'_> {
             taken.extend(self.seen.images.iter().map(|it| it.name.clone()));
         }
         for image in misnamed {
-            let to = names::free_dated(spec, self.architecture, image.created, &taken);
+            let to = names::free_dated(spec, self.architecture, image.dated(), &taken);
             taken.insert(to.clone());
             let cause = if image.name == latest {
                 self.moved(target)

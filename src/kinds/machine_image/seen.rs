@@ -152,6 +152,16 @@ impl Image {
     pub fn owner(&self, resource: &Resource<Spec>, home: &Home) -> Owner {
         tags::owner(&self.tags, &home.scope, &resource.id)
     }
+
+    /// The time that its dated name tells: when its builder was created, of what we built, else its own.
+    pub fn dated(&self) -> Option<Timestamp> {
+        let built = || {
+            self.tags.get(tags::BUILDER)?;
+            let seconds: i64 = self.tags.get(tags::BUILD_TIMESTAMP)?.parse().ok()?;
+            Some(Timestamp::from_millis(seconds.checked_mul(1000)?))
+        };
+        built().or(self.created)
+    }
 }
 
 /// What is remembered between passes: when all snapshots of deleted images were last seen to be gone.

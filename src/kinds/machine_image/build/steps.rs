@@ -230,7 +230,7 @@ impl Draft<'_> {
         put("VersionHash", builder.version.clone());
         put("BaseImageId", base.clone());
         put(tags::ARCHITECTURE, self.architecture.to_string());
-        put("BuildTimestamp", (created.millis() / 1000).to_string());
+        put(tags::BUILD_TIMESTAMP, (created.millis() / 1000).to_string());
         crate::providers::aliyun::NewImage {
             name,
             description: format!("{} for {} on {base}", spec.name_prefix, self.architecture),
