@@ -12,7 +12,7 @@
 //! - `show`: objects as the services answer them.
 //! - `roles`: sessions of roles, and their keys.
 //! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`,
-//!   `commands`, `invocations`, `assistant`: the actions.
+//!   `commands`, `invocations`, `assistant`, `sharing`: the actions.
 
 mod ask;
 mod assistant;
@@ -32,12 +32,14 @@ mod names;
 mod page;
 mod passing;
 mod roles;
+mod sharing;
 mod show;
 mod snapshots;
 mod tags;
 mod token;
 mod wire;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
 use crate::sim::invocation::Invocation;
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Key, Scenario, Span, Throttling};
+use crate::sim::scenario::{Key, Release, Scenario, Span, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -76,6 +78,8 @@ pub(crate) struct Cloud {
     scenario: Scenario,
     regions: BTreeMap<RegionId, Region>,
     tokens: Tokens,
+    /// What is still to come, the next one last.
+    releases: Vec<Release>,
     /// The keys of all sessions so far, by id.
     sessions: BTreeMap<String, Key>,
     nonces: BTreeMap<(String, String), Timestamp>,
@@ -99,11 +103,13 @@ impl Cloud {
             regions: scenario.regions.iter().map(region).collect(),
             scenario: scenario.clone(),
             tokens: Tokens::default(),
+            releases: scenario.releases.clone(),
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             minutes: BTreeMap::new(),
             history: Vec::new(),
         };
+        cloud.releases.sort_by_key(|it| Reverse(it.at));
         cloud.add(&scenario.objects, Timestamp::EPOCH);
         cloud
     }
@@ -183,6 +189,8 @@ impl Cloud {
     fn act(&mut self, ask: &Ask, action: &str) -> Reply {
         match action {
             "DescribeImages" => images::describe(self, ask),
+            "DescribeImageSharePermission" => sharing::describe(self, ask),
+            "ModifyImageSharePermission" => sharing::modify(self, ask),
             "DescribeImageFromFamily" => Ok(images::describe_from_family(self, ask)),
             "CreateImage" => imaging::create(self, ask),
             "ModifyImageAttribute" => images::modify(self, ask),
@@ -328,12 +336,12 @@ pub(crate) fn code_of(answer: &Answer) -> Option<String> {
 }
 
 /// Everything that exists in a region, as `GET /_sim/state` shows it.
-pub(crate) fn state(region: &Region) -> Value {
+pub(crate) fn state(region: &Region, now: Timestamp) -> Value {
     let used = show::used_images(region.instances.all());
     let images: Vec<Value> = region
         .images
         .all()
-        .map(|it| show::image(it, &used))
+        .map(|it| show::image(it, &used, now))
         .collect();
     let instances: Vec<Value> = region.instances.all().map(show::instance).collect();
     let kept = show::imaged_snapshots(region.images.all());
