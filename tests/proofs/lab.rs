@@ -226,6 +226,7 @@ impl Lab {
             | What::ImageUsable { .. }
             | What::ImageRenamed { .. }
             | What::FamilyChanged { .. }
+            | What::ImageShared { .. }
             | What::InstanceCreated(_)
             | What::InstanceTurned { .. }
             | What::InstanceDeleted { .. }

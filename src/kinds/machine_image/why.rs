@@ -5,8 +5,8 @@ use crate::kinds::tags::{self, Owner};
 use crate::plan::{Because, Cause, Fate, Step};
 use crate::resource::{Goal, Resource};
 
-use super::names::{self, Target};
 use super::change::Effect;
+use super::names::{self, Target};
 use super::op::Op;
 use super::seen::{Image, Phase, Seen};
 use super::spec::Spec;

@@ -74,6 +74,7 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
         What::ImageCreated(_)
         | What::InstanceCreated(_)
         | What::SnapshotCreated(_)
+        | What::ImageShared { .. }
         | What::CommandSent(_)
         | What::CommandBegun { .. }
         | What::CommandEnded { .. } => Err("I4, nothing is made in these worlds"),

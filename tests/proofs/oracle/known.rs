@@ -114,6 +114,10 @@ impl Known {
             What::FamilyChanged { image, to, .. } => {
                 self.change_image(image.as_str(), |it| it.image_family.clone_from(to));
             }
+            What::ImageShared { image, with } => self.change_image(image.as_str(), |it| {
+                it.is_self_shared = !with.is_empty();
+                it.shared_with = with.iter().map(|it| (it.clone(), event.at)).collect();
+            }),
             What::ImageDeleted { image, .. } => {
                 self.images.remove(image.image_id.as_str());
             }

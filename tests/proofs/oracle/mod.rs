@@ -123,6 +123,7 @@ fn is_meddling(event: &Event) -> bool {
         | What::ImageUsable { .. }
         | What::ImageRenamed { .. }
         | What::FamilyChanged { .. }
+        | What::ImageShared { .. }
         | What::ImageDeleted { .. }
         | What::InstanceCreated(_)
         | What::InstanceTurned { .. }

@@ -70,6 +70,7 @@ impl Window<'_> {
             What::ImageCreated(_)
             | What::ImageUsable { .. }
             | What::FamilyChanged { .. }
+            | What::ImageShared { .. }
             | What::InstanceCreated(_)
             | What::InstanceTurned { .. }
             | What::InstanceDeleting(_)
