@@ -1,5 +1,6 @@
 //! The simulator, driven by small signed requests.
 
+mod assistant;
 pub(crate) mod github;
 mod guest;
 mod images;

@@ -167,14 +167,14 @@ fn image_of(
         }],
         tags,
         source,
-        upcoming: upcoming(cloud, ask),
+        upcoming: upcoming(cloud, ask, subject),
     }
 }
 
 /// An image is Available some time after it was asked for, and can be launched some time after that.
-fn upcoming(cloud: &Cloud, ask: &Ask) -> Vec<(Timestamp, ImageChange)> {
+fn upcoming(cloud: &Cloud, ask: &Ask, subject: &str) -> Vec<(Timestamp, ImageChange)> {
     let times = &cloud.scenario.times;
-    let done = ask.now.plus(Duration::from_secs(times.image_available));
+    let done = ask.now.plus(cloud.lasting(times.image_available, subject));
     if ask
         .trouble
         .as_ref()

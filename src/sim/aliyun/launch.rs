@@ -12,7 +12,7 @@ use crate::ids::{ImageId, InstanceId};
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::market::{Decimal, InstanceType, Terms, prices};
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Reply, images, lifecycle, names, token};
+use crate::sim::aliyun::{Cloud, Reply, assistant, images, lifecycle, names, token};
 use crate::sim::history::{Removal, What};
 use crate::sim::object::{Image, ImageStatus, Instance, InstanceChange, InstanceStatus};
 use crate::sim::trouble::TroubleKind;
@@ -102,6 +102,7 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         system_disk_size: order.disk,
         recycling: false,
         tags: order.tags.clone(),
+        agent: assistant::agent_of(cloud, ask, running_at(cloud, ask)),
         upcoming: upcoming(cloud, ask),
     }
 }
@@ -353,11 +354,17 @@ fn name_of(ask: &Ask, id: &InstanceId, index: i64) -> String {
     }
 }
 
+fn running_at(cloud: &Cloud, ask: &Ask) -> Timestamp {
+    let times = &cloud.scenario.times;
+    let seconds = times.instance_starting + times.instance_running;
+    ask.now.plus(Duration::from_secs(seconds))
+}
+
 /// An instance is Pending, then Starting, then Running; or it vanishes, although it was accepted.
 fn upcoming(cloud: &Cloud, ask: &Ask) -> Vec<(Timestamp, InstanceChange)> {
     let times = &cloud.scenario.times;
     let starting = ask.now.plus(Duration::from_secs(times.instance_starting));
-    let running = starting.plus(Duration::from_secs(times.instance_running));
+    let running = running_at(cloud, ask);
     let mut upcoming = vec![
         (starting, InstanceChange::Turn(InstanceStatus::Starting)),
         (running, InstanceChange::Turn(InstanceStatus::Running)),

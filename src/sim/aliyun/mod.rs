@@ -12,15 +12,18 @@
 //! - `show`: objects as the services answer them.
 //! - `roles`: sessions of roles, and their keys.
 //! - `market`: instance types, where they are sold, and for how much.
-//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`: the
-//!   actions.
+//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`,
+//!   `commands`, `invocations`, `assistant`: the actions.
 
 mod ask;
+mod assistant;
 mod authenticate;
 mod catalogue;
+mod commands;
 mod images;
 mod imaging;
 mod instances;
+mod invocations;
 mod launch;
 mod launch_templates;
 mod lifecycle;
@@ -38,6 +41,7 @@ mod token;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -49,8 +53,9 @@ use crate::sim::aliyun::market::Market;
 use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
+use crate::sim::invocation::Invocation;
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Key, Scenario, Throttling};
+use crate::sim::scenario::{Key, Scenario, Span, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -65,6 +70,7 @@ pub(crate) struct Region {
     pub(crate) instances: Shelf<Instance>,
     pub(crate) snapshots: Shelf<Snapshot>,
     pub(crate) launch_templates: Shelf<LaunchTemplate>,
+    pub(crate) invocations: Shelf<Invocation>,
 }
 
 /// The account: its objects, and what the services remember of its requests.
@@ -89,6 +95,7 @@ impl Cloud {
                 instances: Shelf::new(),
                 snapshots: Shelf::new(),
                 launch_templates: Shelf::new(),
+                invocations: Shelf::new(),
             };
             (id.clone(), empty)
         };
@@ -192,6 +199,10 @@ impl Cloud {
             "RunInstances" => launch::run(self, ask),
             "DescribeLaunchTemplates" => launch_templates::describe(self, ask),
             "DescribeLaunchTemplateVersions" => launch_templates::describe_versions(self, ask),
+            "RunCommand" => commands::run(self, ask),
+            "DescribeInvocations" => invocations::describe(self, ask),
+            "DescribeInvocationResults" => invocations::describe_results(self, ask),
+            "DescribeCloudAssistantStatus" => assistant::describe(self, ask),
             "StartInstance" => lifecycle::start(self, ask),
             "StopInstance" => lifecycle::stop(self, ask),
             "StopInstances" => lifecycle::stop_many(self, ask),
@@ -260,6 +271,7 @@ impl Cloud {
             region.images.has_known(id)
                 || region.instances.has_known(id)
                 || region.snapshots.has_known(id)
+                || region.invocations.has_known(id)
         };
         let mut round = 0_u64;
         loop {
@@ -280,6 +292,13 @@ impl Cloud {
     /// The zones of a region, also those that only a vSwitch names.
     fn zones(&self, region: &RegionId) -> BTreeSet<String> {
         self.market.zones(region)
+    }
+
+    /// How long something takes that the seed and the subject decide.
+    fn lasting(&self, span: Span, subject: &str) -> Duration {
+        let below = (span.most - span.least).saturating_add(1);
+        let drawn = drawn_below(self.scenario.seed, &format!("lasting/{subject}"), below);
+        Duration::from_secs(span.least + drawn)
     }
 
     fn request_id(&self, n: u64) -> String {

@@ -237,7 +237,7 @@ pub(super) fn whole_template(template: &LaunchTemplate) -> Value {
     shown
 }
 
-fn tags(tags: &BTreeMap<String, String>) -> Value {
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Value {
     let rows: Vec<Value> = tags
         .iter()
         .map(|(key, value)| json!({"TagKey": key, "TagValue": value}))
