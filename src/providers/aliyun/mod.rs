@@ -60,8 +60,8 @@ pub struct Aliyun {
     images: Cache<Place, Images>,
     /// What others publish, by owner and architecture.
     published: Cache<(Place, String, String), Complete<Image>>,
-    /// The newest images of families.
-    families: Cache<(Place, String), Option<Image>>,
+    /// What image families hold.
+    families: Cache<(Place, String), Complete<Image>>,
     instances: Cache<Place, Complete<Instance>>,
     snapshots: Cache<Place, Snapshots>,
     visible: Cache<Place, ()>,

@@ -6,6 +6,7 @@ use reconcile::kinds::tags::{IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER};
 use reconcile::report::{Report, State};
 use reconcile::sim::object::{Image, ImageStatus, InstanceStatus};
 
+use super::builds;
 use super::declared::{Declared, Line, Policy, architecture};
 use super::known::{Known, is_available, is_making};
 
@@ -23,6 +24,10 @@ pub(super) fn untrue(declared: &Declared<'_>, known: &Known, report: &Report) ->
             } else {
                 check_gone(line, *of, known, &mut untrue);
             }
+        }
+        let left = builds::left(line, known);
+        if !left.is_empty() {
+            untrue.push(format!("{}: machines are left: {left:?}", line.resource.id()));
         }
         check_snapshots(line, known, &mut untrue);
     }

@@ -41,21 +41,21 @@ pub(super) async fn look(
     let (found, listing) = match written {
         Written::Family(families) => {
             let family = families.get(&architecture).map_or("", String::as_str);
-            let found = ecs.image_from_family(place, family).await?;
-            (found, (format!("family {family}"), 1))
+            let all = ecs.images_in_family(place, family).await?;
+            // A family may be of the other architecture; nothing is built on that.
+            let fits = |it: &&Image| it.architecture == name;
+            let calls = pages(all.items().len(), 100);
+            (newest(all.items().iter().filter(fits)), (format!("family {family}"), calls))
         }
         Written::Query(query) => {
             let owner = query.owner.name();
             let all = ecs.images_published(place, (owner, name)).await?;
             let fits = |it: &&Image| fits(query, architecture, &it.name);
-            let newest = all.items().iter().filter(fits);
-            let newest = newest.max_by_key(|it| (it.created, it.id.clone())).cloned();
             let calls = pages(all.items().len(), 100);
-            (newest, (format!("images of {owner} {name}"), calls))
+            let listing = format!("images of {owner} {name}");
+            (newest(all.items().iter().filter(fits)), (listing, calls))
         }
     };
-    // A family may be of the other architecture; nothing is built on that.
-    let found = found.filter(|it| it.architecture == name);
     let base = found.map(|it| Base {
         id: it.id,
         name: it.name,
@@ -63,6 +63,11 @@ pub(super) async fn look(
         size_gib: it.size_gib,
     });
     Ok(Lookup { base, listing })
+}
+
+fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<Image> {
+    let newest = images.max_by_key(|it| (it.created, it.id.clone()));
+    newest.cloned()
 }
 
 /// Whether an image of this name is of the distribution and exactly the release.
