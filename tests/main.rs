@@ -1,5 +1,6 @@
 //! All tests that look at the library from outside, in one binary.
 
+mod builds;
 mod cli;
 mod golden_cases;
 mod hostile;
