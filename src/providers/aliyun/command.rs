@@ -79,6 +79,7 @@ pub struct Output {
 }
 
 const INVOCATIONS: Listing<Invocation> = Listing {
+    service: Service::Ecs,
     action: "DescribeInvocations",
     doing: "list the commands",
     outer: "Invocations",
@@ -89,6 +90,7 @@ const INVOCATIONS: Listing<Invocation> = Listing {
 };
 
 const AGENTS: Listing<Option<InstanceId>> = Listing {
+    service: Service::Ecs,
     action: "DescribeCloudAssistantStatus",
     doing: "ask which guests take commands",
     outer: "InstanceCloudAssistantStatusSet",

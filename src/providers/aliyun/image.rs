@@ -106,6 +106,7 @@ pub struct NewImage {
 const ALL_STATUSES: &str = "Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated";
 
 pub(super) const IMAGES: Listing<Image> = Listing {
+    service: Service::Ecs,
     action: "DescribeImages",
     doing: "list the images",
     outer: "Images",

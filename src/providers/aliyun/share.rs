@@ -15,6 +15,7 @@ use crate::retry::Effect;
 pub const ACCOUNTS_MAX: usize = 10;
 
 const ACCOUNTS: Listing<AccountId> = Listing {
+    service: Service::Ecs,
     action: "DescribeImageSharePermission",
     doing: "list the accounts that an image is shared with",
     outer: "Accounts",
