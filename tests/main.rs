@@ -2,6 +2,7 @@
 
 mod builds;
 mod cli;
+mod declared;
 mod golden_cases;
 mod hostile;
 mod incidents;

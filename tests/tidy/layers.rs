@@ -6,95 +6,37 @@ use std::fs;
 use super::each;
 use super::source::files;
 
+const LAYER_0: &[&str] = &["ids", "clock", "fault", "fact", "plan"];
+const LAYER_1: &[&str] = &["resource", "retry", "status"];
+const LAYER_2: &[&str] = &["providers", "store", "report"];
+const KINDS: &[&str] = &["kind", "kinds"];
+const ALL: &[&[&str]] = &[LAYER_0, LAYER_1, LAYER_2, KINDS, &["engine", "sim", "cli"]];
+
 /// What each top module may import besides itself. The order of the rows is that of the layers.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
+const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("ids", &[]),
     ("clock", &[]),
-    ("fault", &["clock"]),
-    ("fact", &["clock", "fault"]),
-    ("plan", &["clock", "fault", "ids"]),
-    ("resource", LAYER_0),
-    ("retry", LAYER_0),
-    ("status", LAYER_0),
-    ("sim", LAYER_0),
-    ("providers", LAYERS_0_1),
-    ("store", LAYERS_0_1),
-    ("report", LAYERS_0_1),
-    ("kind", LAYERS_0_2),
-    ("kinds", KINDS),
-    ("engine", ENGINE),
+    ("fault", &[&["clock"]]),
+    ("fact", &[&["clock", "fault"]]),
+    ("plan", &[&["clock", "fault", "ids"]]),
+    ("resource", &[LAYER_0]),
+    ("retry", &[LAYER_0]),
+    ("status", &[LAYER_0]),
+    ("sim", &[LAYER_0]),
+    ("providers", &[LAYER_0, LAYER_1]),
+    ("store", &[LAYER_0, LAYER_1]),
+    ("report", &[LAYER_0, LAYER_1]),
+    ("kind", &[LAYER_0, LAYER_1, LAYER_2]),
+    ("kinds", &[LAYER_0, LAYER_1, LAYER_2, &["kind"]]),
+    ("engine", &[LAYER_0, LAYER_1, LAYER_2, KINDS]),
     ("cli", ALL),
     ("lib", ALL),
-    ("main", &["cli"]),
-];
-const LAYER_0: &[&str] = &["ids", "clock", "fault", "fact", "plan"];
-const LAYERS_0_1: &[&str] = &[
-    "ids", "clock", "fault", "fact", "plan", "resource", "retry", "status",
-];
-const LAYERS_0_2: &[&str] = &[
-    "ids",
-    "clock",
-    "fault",
-    "fact",
-    "plan",
-    "resource",
-    "retry",
-    "status",
-    "providers",
-    "store",
-    "report",
-];
-const KINDS: &[&str] = &[
-    "ids",
-    "clock",
-    "fault",
-    "fact",
-    "plan",
-    "resource",
-    "retry",
-    "status",
-    "providers",
-    "store",
-    "report",
-    "kind",
-];
-const ENGINE: &[&str] = &[
-    "ids",
-    "clock",
-    "fault",
-    "fact",
-    "plan",
-    "resource",
-    "retry",
-    "status",
-    "providers",
-    "store",
-    "report",
-    "kind",
-    "kinds",
-];
-const ALL: &[&str] = &[
-    "ids",
-    "clock",
-    "fault",
-    "fact",
-    "plan",
-    "resource",
-    "retry",
-    "status",
-    "providers",
-    "store",
-    "report",
-    "kind",
-    "kinds",
-    "engine",
-    "sim",
-    "cli",
+    ("main", &[&["cli"]]),
 ];
 
 #[test]
 fn modules_import_from_their_own_layer_and_those_above_it() {
-    let table: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    let table: BTreeMap<&str, &[&[&str]]> = MAY_IMPORT.iter().copied().collect();
     each(|file| {
         let Some(allowed) = table.get(file.module.as_str()) else {
             return vec![format!(
@@ -114,7 +56,7 @@ fn modules_import_from_their_own_layer_and_those_above_it() {
                 let is_module = table.contains_key(name.as_str());
                 if is_module
                     && name != file.module
-                    && !allowed.contains(&name.as_str())
+                    && !allowed.iter().any(|it| it.contains(&name.as_str()))
                     && !is_signature(line)
                 {
                     findings.push(format!(
