@@ -1,5 +1,6 @@
 //! What can be declared, one folder a kind.
 
+pub mod architecture;
 pub mod tags;
 
 pub mod aliyun_region;

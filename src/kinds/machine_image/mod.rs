@@ -20,12 +20,13 @@ use crate::fault::Fault;
 use crate::ids::{ImageId, ResourceId};
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::aliyun_region::AliyunRegion;
+use crate::kinds::architecture::Architecture;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
 use crate::resource::{Problem, Reference, Resource};
 
 pub use recipe::{Backoff, Base, Owner, Provision, Query, Share};
-pub use spec::{Adopt, Architecture, Spec};
+pub use spec::{Adopt, Spec};
 
 /// The kind of the machines that build images.
 const BUILDERS: &str = "InstanceClass";

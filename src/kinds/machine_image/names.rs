@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::Owner;
 use crate::resource::Resource;
 
 use super::seen::{Image, Phase, Seen};
-use super::spec::{Adopt, Architecture, Spec};
+use super::spec::{Adopt, Spec};
 
 /// The name that consumers look up.
 pub(super) fn latest(spec: &Spec, architecture: Architecture) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::{Cause, Health, Notice, Plan, Step, UnknownObject, Why};
 use crate::resource::{Goal, Resource};
@@ -10,7 +11,7 @@ use super::names::{self, Target};
 use super::op::{Effect, Op, Subject};
 use super::retention;
 use super::seen::{Image, Phase, SWEPT, Seen};
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 use super::templates::{Word, word_on};
 use super::unmanaged;
 

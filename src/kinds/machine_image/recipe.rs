@@ -6,9 +6,10 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::architecture::Architecture;
 use crate::resource::{Problem, Span};
 
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 
 /// The image that a build begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

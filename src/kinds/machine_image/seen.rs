@@ -10,13 +10,14 @@ use crate::fault::Fault;
 use crate::ids::{ImageId, LaunchTemplateId, SnapshotId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{AliyunRegion, Home};
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::pages;
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
 use super::plan::deletes_images;
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 
 /// What was seen for one line of images.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! What may be written of a `MachineImage`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::architecture::Architecture;
 use crate::resource::{Problem, Reference};
 
 use super::recipe::{self, Backoff, Base, Provision, Share, each_architecture};
@@ -59,34 +59,6 @@ pub struct Spec {
 
 fn image_family() -> String {
     "<prefix>-<arch>".to_owned()
-}
-
-/// An architecture of machines, in the words of container platforms.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// `x86_64`.
-    Amd64,
-    /// `aarch64`.
-    Arm64,
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl Architecture {
-    /// As it is written in files and in the names of images.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
 }
 
 /// How many images are kept.

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::ids::{ImageId, RegionId, ResourceId, SnapshotId};
 use crate::kinds::aliyun_region::Home;
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
 use crate::plan::{Cause, Health};
 use crate::providers::aliyun::Place;
@@ -14,7 +15,7 @@ use crate::resource::{Policy, Resource, Source};
 
 use super::plan::plan;
 use super::seen::{Image, Phase, Seen, Snapshot};
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 
 pub(super) fn resource(spec: &str) -> Resource<Spec> {
     let mut value = serde_json::json!({

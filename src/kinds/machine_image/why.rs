@@ -1,5 +1,6 @@
 //! Which rule keeps or removes one image or snapshot, and what would change that: pure.
 
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::{Because, Cause, Fate};
 use crate::resource::{Goal, Resource};
@@ -7,7 +8,7 @@ use crate::resource::{Goal, Resource};
 use super::names::{self, Target};
 use super::op::{Effect, Op};
 use super::seen::{Image, Phase, Seen};
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 use super::{plan, retention};
 
 /// What is said of one object: its fate, the rule, what would change that, and the field that says so.

@@ -1,7 +1,7 @@
 //! L1 and I3: what is said to be ready is as declared, and nothing is left over.
 
 use reconcile::clock::Timestamp;
-use reconcile::kinds::machine_image::Architecture;
+use reconcile::kinds::architecture::Architecture;
 use reconcile::kinds::tags::{IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER};
 use reconcile::report::{Report, State};
 use reconcile::sim::object::{Image, ImageStatus, InstanceStatus};
