@@ -3,6 +3,7 @@
 mod check;
 mod folder;
 mod load;
+mod named;
 mod nearest;
 mod quantity;
 mod rule;
@@ -23,6 +24,7 @@ use crate::ids::ResourceId;
 use tree::{Flaw, Node, Place};
 
 pub use load::{Declared, is_supported, read, read_text};
+pub use named::{Files, NamedFile, NamedFiles};
 pub use nearest::nearest;
 pub use quantity::{Reference, Span};
 pub use schema::{document_schema, schema, spec_schema};
@@ -215,6 +217,8 @@ pub struct Resource<Spec> {
     pub policy: Policy,
     /// What is wanted.
     pub spec: Spec,
+    /// What the files hold that the spec names.
+    pub files: Files,
     /// Where it stands.
     pub source: Source,
 }

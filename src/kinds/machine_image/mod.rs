@@ -1,16 +1,19 @@
 //! `MachineImage`: a line of custom images per architecture, named by a prefix, and how many of them are kept.
 
+pub mod guest;
 mod names;
 mod op;
 mod plan;
 mod recipe;
 mod retention;
+mod script;
 mod seen;
 mod spec;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod unmanaged;
+pub mod version;
 mod why;
 
 use std::collections::BTreeSet;
@@ -18,14 +21,15 @@ use std::collections::BTreeSet;
 use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::ids::{ImageId, ResourceId};
-use crate::kind::{Context, Kind, Need, Outputs};
+use crate::kind::{Context, Kind, Need, Outputs, Resources};
 use crate::kinds::aliyun_region::AliyunRegion;
 use crate::kinds::architecture::Architecture;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
-use crate::resource::{Problem, Reference, Resource};
+use crate::resource::{NamedFile, Problem, Reference, Resource};
 
 pub use recipe::{Backoff, Base, Owner, Provision, Query, Share};
+pub use script::script;
 pub use spec::{Adopt, Spec};
 
 /// The kind of the machines that build images.
@@ -43,6 +47,14 @@ impl Kind for MachineImage {
 
     fn validate(spec: &Spec) -> Vec<Problem> {
         spec::validate(spec)
+    }
+
+    fn files(spec: &Spec) -> Vec<NamedFile> {
+        recipe::files(spec)
+    }
+
+    fn validate_among(resource: &Resource<Spec>, resources: &Resources) -> Vec<Problem> {
+        script::problems(resource, resources)
     }
 
     fn needs(spec: &Spec) -> Vec<Need> {
