@@ -16,7 +16,10 @@ use crate::fault::Fault;
 use crate::ids::{ResourceId, Token};
 use crate::plan::{Because, Plan, Verb};
 use crate::providers::Clients;
-use crate::resource::{Finding, Limits, Manifest, Policy, Problem, Resource, Source, spec_schema};
+use crate::resource::{
+    Finding, Limits, Manifest, NamedFile, NamedFiles, Policy, Problem, Resource, Source,
+    spec_schema,
+};
 
 /// What dependants may use of a resource, by name; empty while there is nothing to use.
 pub type Outputs = BTreeMap<String, String>;
@@ -39,7 +42,12 @@ pub trait Kind: Debug + Sized + Send + Sync + 'static {
 
     /// Names everything that is wrong beyond what the schema says.
     fn validate(spec: &Self::Spec) -> Vec<Problem>;
-    /// Names everything that is wrong with a resource beside the others; nothing, where each stands for itself.
+    /// Names the files that a spec names; none, where it cannot name any.
+    fn files(_: &Self::Spec) -> Vec<NamedFile> {
+        Vec::new()
+    }
+    /// Names everything that is wrong with a resource and its files beside the others; nothing, where each stands for
+    /// itself. A file that could not be read is missing, and told already.
     fn validate_among(_: &Resource<Self::Spec>, _: &Resources) -> Vec<Problem> {
         Vec::new()
     }
@@ -191,8 +199,8 @@ pub struct Registration {
     pub name: &'static str,
     /// The JSON Schema of its spec.
     pub schema: fn() -> serde_json::Value,
-    /// Gives a checked document its type.
-    pub load: fn(&Manifest) -> Result<Box<dyn AnyResource>, Finding>,
+    /// Gives a checked document its type, and reads the files that it names.
+    pub load: fn(&Manifest, &mut NamedFiles) -> Result<Box<dyn AnyResource>, Finding>,
 }
 
 impl Registration {
@@ -206,8 +214,13 @@ impl Registration {
     }
 }
 
-fn load<K: Kind>(manifest: &Manifest) -> Result<Box<dyn AnyResource>, Finding> {
-    let resource = Arc::new(manifest.typed::<K::Spec>()?);
+fn load<K: Kind>(
+    manifest: &Manifest,
+    files: &mut NamedFiles,
+) -> Result<Box<dyn AnyResource>, Finding> {
+    let mut resource = manifest.typed::<K::Spec>()?;
+    resource.files = files.read(&K::files(&resource.spec), &resource.source);
+    let resource = Arc::new(resource);
     Ok(Box::new(Declared::<K> { resource }))
 }
 

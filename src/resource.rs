@@ -4,6 +4,7 @@ mod amount;
 mod check;
 mod folder;
 mod load;
+mod named;
 mod nearest;
 mod quantity;
 mod rule;
@@ -25,6 +26,7 @@ use tree::{Flaw, Node, Place};
 
 pub use amount::{Bytes, Decimal};
 pub use load::{Declared, is_supported, read, read_text};
+pub use named::{Files, NamedFile, NamedFiles};
 pub use nearest::nearest;
 pub use quantity::{Reference, Span};
 pub use schema::{document_schema, schema, spec_schema};
@@ -217,6 +219,8 @@ pub struct Resource<Spec> {
     pub policy: Policy,
     /// What is wanted.
     pub spec: Spec,
+    /// What the files hold that the spec names.
+    pub files: Files,
     /// Where it stands.
     pub source: Source,
 }

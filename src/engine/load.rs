@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::ids::ResourceId;
 use crate::kind::{AnyResource, Registration, Resources};
-use crate::resource::{self, Finding, KindSchema, Problem, nearest};
+use crate::resource::{self, Finding, KindSchema, NamedFiles, Problem, nearest};
 
 use super::order::{Order, order};
 
@@ -16,7 +16,7 @@ pub struct Inventory {
     pub resources: Resources,
     /// Each resource stands in a later wave than all that it needs.
     pub waves: Vec<Vec<ResourceId>>,
-    /// The hash of the state files.
+    /// The hash of the state files, and of those that they name.
     pub hash: String,
 }
 
@@ -32,15 +32,18 @@ pub fn load(folder: &Path, kinds: &[Registration]) -> Result<Inventory, Vec<Find
     let mut findings = Vec::new();
     let mut resources = BTreeMap::new();
     let declared = resource::read(folder, &schemas)?;
+    let mut files = NamedFiles::of(folder);
     for manifest in declared.manifests {
         let kind = kinds.iter().find(|it| it.name == manifest.id.kind);
-        match (kind.expect("the reader accepts known kinds only").load)(&manifest) {
+        match (kind.expect("the reader accepts known kinds only").load)(&manifest, &mut files) {
             Ok(resource) => {
                 resources.insert(manifest.id.clone(), resource);
             }
             Err(finding) => findings.push(finding),
         }
     }
+    let (hash, unread) = files.finish(&declared.hash);
+    findings.extend(unread);
     for resource in resources.values() {
         let source = resource.source();
         let among = resource.problems_among(&resources);
@@ -60,7 +63,7 @@ pub fn load(folder: &Path, kinds: &[Registration]) -> Result<Inventory, Vec<Find
         return Ok(Inventory {
             resources,
             waves,
-            hash: declared.hash,
+            hash,
         });
     }
     findings.sort();

@@ -13,7 +13,7 @@ use super::folder::StateFile;
 use super::rule::Rule;
 use super::schema::{document_schema, envelope};
 use super::tree::{Flaw, Node};
-use super::{Finding, KindSchema, Manifest, Metadata, Policy, Problem, Resource, Source};
+use super::{Files, Finding, KindSchema, Manifest, Metadata, Policy, Problem, Resource, Source};
 use crate::ids::{ResourceId, hex};
 
 /// What a folder of state files declares.
@@ -190,13 +190,14 @@ fn typed<T: DeserializeOwned>(value: &Value, key: &str, source: &Source) -> Resu
 }
 
 impl Manifest {
-    /// The same with a spec of this type.
+    /// The same with a spec of this type, and no files yet.
     pub fn typed<Spec: DeserializeOwned>(&self) -> Result<Resource<Spec>, Finding> {
         Ok(Resource {
             id: self.id.clone(),
             labels: self.labels.clone(),
             policy: self.policy.clone(),
             spec: typed(&self.spec, "spec", &self.source)?,
+            files: Files::new(),
             source: self.source.clone(),
         })
     }

@@ -13,7 +13,11 @@ fn refused(code: &str, status: u16, times: u64) -> Value {
 
 #[test]
 fn a_candidate_without_stock_is_followed_by_the_next_with_the_same_token() {
-    for code in ["OperationDenied.NoStock", "Zone.NotOnSale", "InvalidSpotPriceLimit.LowerThanPublicPrice"] {
+    for code in [
+        "OperationDenied.NoStock",
+        "Zone.NotOnSale",
+        "InvalidSpotPriceLimit.LowerThanPublicPrice",
+    ] {
         for binds in [false, true] {
             // The first call is the dry run.
             let mut world = refused(code, 403, 1);
@@ -30,7 +34,10 @@ fn a_candidate_without_stock_is_followed_by_the_next_with_the_same_token() {
 
 #[test]
 fn a_disk_category_that_does_not_go_is_followed_by_the_next_for_the_same_candidate() {
-    let lab = lab("", refused("InvalidSystemDiskCategory.ValueNotSupported", 400, 1));
+    let lab = lab(
+        "",
+        refused("InvalidSystemDiskCategory.ValueNotSupported", 400, 1),
+    );
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
         check_built(lab, &report);
@@ -39,9 +46,12 @@ fn a_disk_category_that_does_not_go_is_followed_by_the_next_for_the_same_candida
 
 #[test]
 fn a_quota_or_a_permission_stops_the_launch_and_says_so() {
-    let lab = lab("", json!({"troubles": [
-        {"action": "RunInstances", "fault": "status", "status": 403, "code": "Forbidden.RAM", "nth": 1, "times": 1000},
-    ]}));
+    let lab = lab(
+        "",
+        json!({"troubles": [
+            {"action": "RunInstances", "fault": "status", "status": 403, "code": "Forbidden.RAM", "nth": 1, "times": 1000},
+        ]}),
+    );
     lab.block_on(async |lab| {
         let report = lab.go_on(1, Duration::from_secs(3600)).await;
         assert!(!report.is_converged());
@@ -53,9 +63,12 @@ fn a_quota_or_a_permission_stops_the_launch_and_says_so() {
 #[test]
 fn an_accepted_machine_that_vanishes_counts_as_no_stock() {
     for seconds in [0, 10, 40, 100] {
-        let lab = lab("", json!({"troubles": [
-            {"action": "RunInstances", "fault": "vanish", "nth": 2, "times": 2, "seconds": seconds},
-        ]}));
+        let lab = lab(
+            "",
+            json!({"troubles": [
+                {"action": "RunInstances", "fault": "vanish", "nth": 2, "times": 2, "seconds": seconds},
+            ]}),
+        );
         lab.block_on(async |lab| {
             let report = lab.converge(1).await;
             check_built(lab, &report);
@@ -68,9 +81,12 @@ fn an_accepted_machine_that_vanishes_counts_as_no_stock() {
 fn a_machine_that_is_reclaimed_at_any_step_is_replaced_and_nothing_is_left() {
     let moments: Vec<u64> = (1..=60).map(|it| it * 20).collect();
     let worked = each(&moments, |seconds| {
-        let lab = lab("", json!({"troubles": [
-            {"action": "RunInstances", "fault": "reclaim", "nth": 2, "times": 1, "seconds": seconds},
-        ]}));
+        let lab = lab(
+            "",
+            json!({"troubles": [
+                {"action": "RunInstances", "fault": "reclaim", "nth": 2, "times": 1, "seconds": seconds},
+            ]}),
+        );
         lab.block_on(async |lab| {
             let report = lab.converge(1).await;
             check_built(lab, &report);
@@ -80,7 +96,10 @@ fn a_machine_that_is_reclaimed_at_any_step_is_replaced_and_nothing_is_left() {
     let again = worked.iter().filter(|it| **it == 2).count();
     assert!(worked.iter().all(|it| *it <= 2), "{worked:?}");
     assert!(again > 20, "it was replaced in {again} of {}", worked.len());
-    figure("moments at which a builder was reclaimed (C7)", &moments.len().to_string());
+    figure(
+        "moments at which a builder was reclaimed (C7)",
+        &moments.len().to_string(),
+    );
 }
 
 /// Nobody comes back: the cloud releases the machine by itself.

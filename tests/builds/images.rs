@@ -7,7 +7,10 @@ use super::{DAY, base, check_built, count, images, instances, lab, launches};
 
 #[test]
 fn an_image_that_cannot_be_made_is_made_again_of_the_same_machine() {
-    let lab = lab("", json!({"troubles": [{"action": "CreateImage", "fault": "createFailed", "nth": 1, "times": 1}]}));
+    let lab = lab(
+        "",
+        json!({"troubles": [{"action": "CreateImage", "fault": "createFailed", "nth": 1, "times": 1}]}),
+    );
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
         check_built(lab, &report);
@@ -29,7 +32,10 @@ fn a_machine_outlives_its_release_time_while_its_image_is_made() {
 #[test]
 fn a_new_base_image_makes_a_new_image_and_the_old_one_gets_its_date() {
     let newer = base("20261121", "2026-11-21T20:00:00Z");
-    let lab = lab("", json!({"releases": [{"at": "2026-11-21T20:00:00Z", "image": newer}]}));
+    let lab = lab(
+        "",
+        json!({"releases": [{"at": "2026-11-21T20:00:00Z", "image": newer}]}),
+    );
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
         check_built(lab, &report);
@@ -41,7 +47,11 @@ fn a_new_base_image_makes_a_new_image_and_the_old_one_gets_its_date() {
         let both = images(lab);
         assert_eq!(both.len(), 2);
         assert_eq!(both[0].image_id, first[0].image_id);
-        assert!(both[0].image_name.starts_with("p-amd64-20261121"), "{}", both[0].image_name);
+        assert!(
+            both[0].image_name.starts_with("p-amd64-20261121"),
+            "{}",
+            both[0].image_name
+        );
         assert_eq!(both[1].image_name, "p-amd64-latest");
         assert_eq!(instances(lab), []);
         let again = lab.converge(3).await;

@@ -17,7 +17,11 @@ fn script(fault: &str, times: u64, more: Value) -> Value {
 
 #[test]
 fn a_script_that_fails_once_is_tried_again_on_another_machine_after_a_minute() {
-    let world = script("scriptEnds", 1, json!({"exitCode": 3, "output": 40_000, "seconds": 60}));
+    let world = script(
+        "scriptEnds",
+        1,
+        json!({"exitCode": 3, "output": 40_000, "seconds": 60}),
+    );
     let lab = lab("", world);
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
@@ -28,14 +32,24 @@ fn a_script_that_fails_once_is_tried_again_on_another_machine_after_a_minute() {
 
 #[test]
 fn a_version_that_fails_so_often_is_given_up_and_says_how_it_ended() {
-    let world = script("scriptEnds", 99, json!({"exitCode": 3, "output": 400, "seconds": 60}));
+    let world = script(
+        "scriptEnds",
+        99,
+        json!({"exitCode": 3, "output": 400, "seconds": 60}),
+    );
     let lab = lab("\n  backoff: {limit: 3}\n", world);
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
-        let line = report.resources.values().find(|it| it.state == State::Stalled);
+        let line = report
+            .resources
+            .values()
+            .find(|it| it.state == State::Stalled);
         assert!(line.is_some(), "{}", report.to_json());
         let said = said(&report);
-        assert!(said.contains("3 builds of version") && said.contains("exit code 3"), "{said}");
+        assert!(
+            said.contains("3 builds of version") && said.contains("exit code 3"),
+            "{said}"
+        );
         assert_eq!((launches(lab), commands(lab)), (3, 3));
         assert_eq!(instances(lab), []);
     });
@@ -78,15 +92,21 @@ fn a_guest_that_shuts_itself_down_in_the_middle_is_given_up() {
 #[test]
 fn an_agent_that_comes_late_is_waited_for_and_one_that_never_comes_is_not() {
     for (fault, seconds, machines) in [("agentLate", 400, 1), ("agentNever", 0, 2)] {
-        let lab = lab("", json!({"troubles": [
-            {"action": "RunInstances", "fault": fault, "nth": 2, "times": 1, "seconds": seconds},
-        ]}));
+        let lab = lab(
+            "",
+            json!({"troubles": [
+                {"action": "RunInstances", "fault": fault, "nth": 2, "times": 1, "seconds": seconds},
+            ]}),
+        );
         lab.block_on(async |lab| {
             let before = lab.now();
             let report = lab.converge(1).await;
             check_built(lab, &report);
             assert_eq!(launches(lab), machines, "{fault}");
-            assert!(lab.now().since(before) < Duration::from_secs(3600), "{fault}");
+            assert!(
+                lab.now().since(before) < Duration::from_secs(3600),
+                "{fault}"
+            );
         });
     }
 }

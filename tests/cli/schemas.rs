@@ -1,10 +1,12 @@
 //! The schemas of the real kinds: what an editor accepts, the loader accepts, but for what only the whole folder shows.
 
+use std::path::Path;
+
 use reconcile::engine;
 use reconcile::kind::Registration;
 use reconcile::kinds::KINDS;
 use reconcile::resource::{
-    Finding, KindSchema, document_schema, is_supported, read_text, to_yaml, yaml_value,
+    Finding, KindSchema, NamedFiles, document_schema, is_supported, read_text, to_yaml, yaml_value,
 };
 use serde_json::Value;
 
@@ -127,11 +129,13 @@ fn documents(text: &str) -> Vec<Value> {
 
 /// Whether the loader takes a document by itself, its types included.
 fn is_loaded(document: &Value, kinds: &[KindSchema]) -> Result<(), Vec<Finding>> {
+    // No file lies there: whether those that are named can be read is another matter.
+    let mut files = NamedFiles::of(Path::new("/nowhere"));
     for manifest in read_text("state/a.yaml", &to_yaml(document), kinds)? {
         let kind = KINDS.iter().find(|it| it.name == manifest.id.kind);
         let kind = kind.expect("the reader accepts known kinds only");
         // What the schema accepts and its type does not is a finding of its own, and a disagreement.
-        (kind.load)(&manifest).map_err(|it| vec![it])?;
+        (kind.load)(&manifest, &mut files).map_err(|it| vec![it])?;
     }
     Ok(())
 }

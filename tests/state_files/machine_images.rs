@@ -1,11 +1,12 @@
 //! `MachineImage`: what is said of everything that can be written wrong about a build.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use reconcile::engine::load;
 use reconcile::kinds::KINDS;
-use reconcile::resource::Finding;
+use reconcile::resource::{Finding, NamedFile, NamedFiles, Source};
 use tempfile::TempDir;
 
 /// A line that is built, and what it refers to, as far as it is declared here.
@@ -30,8 +31,12 @@ spec:
 /// What is said of the line with these changes, in the order of the file, without what is said of the class.
 fn said(changes: &[(&str, &str)]) -> String {
     let folder = folder(changes);
-    let findings = load(folder.path(), KINDS).expect_err("the class is not declared");
-    let lines = findings.iter().map(|it| line(it, folder.path()));
+    all(folder.path())
+}
+
+fn all(folder: &Path) -> String {
+    let findings = load(folder, KINDS).expect_err("the class is not declared");
+    let lines = findings.iter().map(|it| line(it, folder));
     let lines: Vec<String> = lines
         .filter(|it| !it.contains("there is no InstanceClass"))
         .collect();
@@ -52,7 +57,8 @@ fn folder(changes: &[(&str, &str)]) -> TempDir {
 
 fn line(finding: &Finding, folder: &Path) -> String {
     let prefix = format!("{}/", folder.display());
-    finding.to_string().replace(&prefix, "")
+    let line = finding.to_string().replace(&prefix, "");
+    line.replace(&folder.display().to_string(), "STATE")
 }
 
 const PROVISION: &str = "  provision: {script: line.sh}\n";
@@ -173,4 +179,109 @@ fn a_script_is_named_by_a_path_inside_the_folder() {
             "{path}: {said}"
         );
     }
+}
+
+/// What is said of the line when its script holds this.
+fn said_of(script: &[u8]) -> String {
+    let folder = folder(&[]);
+    fs::write(folder.path().join("line.sh"), script).expect("a file can be written");
+    all(folder.path())
+}
+
+#[test]
+fn a_script_is_text_that_says_what_runs_it() {
+    let at = |message: &str| format!("line.yaml:14:23: spec.provision.script: `line.sh` {message}");
+    assert_eq!(said_of(b"#!/bin/bash\r\necho\r\n"), "");
+    assert_eq!(said_of("#! /usr/bin/env bash\n# ä".as_bytes()), "");
+    let shebang = at("does not say what runs it: begin it with a line such as `#!/bin/bash`");
+    for script in [b"".as_slice(), b"echo\n", b"\n#!/bin/sh\n", b"#!\n"] {
+        assert_eq!(said_of(script), shebang);
+    }
+    let nul = at("holds a NUL in line 2: it is no script");
+    assert_eq!(said_of(b"#!/bin/sh\na\0b"), nul);
+    let utf = at("is no text in UTF-8: see line 3");
+    assert_eq!(said_of(b"#!/bin/sh\n\n\xff"), utf);
+    let mark = at("begins with a byte order mark: save it without");
+    assert_eq!(said_of(b"\xef\xbb\xbf#!/bin/sh\n"), mark);
+    let large = at("has 102400 bytes, the most allowed is 16384");
+    assert_eq!(said_of(&[b'#'; 102_400]), large);
+}
+
+#[test]
+fn a_script_that_cannot_be_sent_is_refused_with_the_sizes() {
+    // What cannot be compressed: the digits of a generator (Numerical Recipes, "Quick and Dirty").
+    let digits = (0..4_000).scan(1_u32, |it, _| {
+        *it = it.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Some(format!("{:04x}", *it >> 16))
+    });
+    let script = format!("#!/bin/sh\n# {}\n", digits.collect::<String>());
+    assert_eq!(said_of(script.as_bytes()), "");
+    let folder = folder(&[(
+        "{script: line.sh}",
+        &format!(
+            "{{script: line.sh, inputs: {{A: '{}'}}}}",
+            script.trim().replace('\n', "").replace("#!/bin/sh", "x")
+        ),
+    )]);
+    fs::write(folder.path().join("line.sh"), &script).expect("a file can be written");
+    let said = all(folder.path());
+    assert!(
+        said.contains("is too large to be sent: 16014 bytes of script and 16005 of inputs become ")
+            && said.contains(" characters with what goes around them, the most allowed is 24576"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_script_is_a_regular_file_that_no_link_takes_out_of_the_folder() {
+    let outside = tempfile::tempdir().expect("a temporary folder can be made");
+    let secret = outside.path().join("secret.sh");
+    fs::write(&secret, "#!/bin/sh\n").expect("a file can be written");
+    let folder = folder(&[]);
+    let script = folder.path().join("line.sh");
+    let replace = |make: &dyn Fn(&Path)| {
+        fs::remove_file(&script)
+            .or_else(|_| fs::remove_dir(&script))
+            .expect("something was there");
+        make(&script);
+        all(folder.path())
+    };
+    let at = |message: &str| format!("line.yaml:14:23: spec.provision.script: {message}");
+    let out =
+        at("`line.sh` leads out of the state folder through a link: put the file itself there");
+    assert_eq!(
+        replace(&|it| symlink(&secret, it).expect("a link can be made")),
+        out
+    );
+    fs::create_dir(folder.path().join("..data")).expect("a folder can be made");
+    fs::write(folder.path().join("..data/x"), "#!/bin/sh\n").expect("a file can be written");
+    assert_eq!(
+        replace(&|it| symlink("..data/x", it).expect("a link can be made")),
+        ""
+    );
+    let folder_instead = replace(&|it| fs::create_dir(it).expect("a folder can be made"));
+    assert_eq!(folder_instead, at("`line.sh` is no regular file"));
+    fs::remove_dir(&script).expect("it was made");
+    let missing = at("there is no file `line.sh` in the state folder (STATE)");
+    assert_eq!(all(folder.path()), missing);
+}
+
+#[test]
+fn the_hash_of_the_state_files_counts_scripts() {
+    let hash = |script: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::write(folder.path().join("line.sh"), script).expect("a file can be written");
+        let mut files = NamedFiles::of(folder.path());
+        let name = |name: &str| NamedFile {
+            field: String::new(),
+            name: name.to_owned(),
+            bytes_max: 100,
+        };
+        let read = files.read(&[name("line.sh")], &Source::start_of("state/line.yaml"));
+        assert_eq!(read["line.sh"], script.as_bytes());
+        files.finish("hash").0
+    };
+    assert_eq!(hash("a"), hash("a"));
+    assert_ne!(hash("a"), hash("b"));
+    assert_eq!(NamedFiles::of(Path::new("/")).finish("hash").0, "hash");
 }

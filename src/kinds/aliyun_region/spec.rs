@@ -96,6 +96,11 @@ pub struct Home {
 }
 
 impl Spec {
+    /// The proxy that is written into guests, where there is one.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.network.as_ref()?.proxy.as_ref()
+    }
+
     /// What other kinds need to know of it.
     pub fn home(&self) -> Home {
         Home {

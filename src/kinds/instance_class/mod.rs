@@ -23,7 +23,7 @@ use crate::resource::{Problem, Resource};
 
 pub use rank::rank;
 pub use ranking::{Candidate, Dropped, Offer, Ranking};
-pub use spec::{DiskCategory, Spec, Strategy};
+pub use spec::{DiskCategory, Spec, Strategy, SystemDisk};
 
 /// The kind.
 #[derive(Debug)]

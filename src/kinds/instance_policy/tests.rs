@@ -29,6 +29,7 @@ fn resource(spec: &str) -> Resource<Spec> {
         policy: Policy::default(),
         spec: serde_json::from_value(value).expect("a test writes a valid spec"),
         source: Source::start_of("state/x.yaml"),
+        files: BTreeMap::new(),
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod build;
 mod change;
+pub mod guest;
 mod names;
 mod op;
 mod plan;
 mod recipe;
 mod retention;
+mod script;
 mod seen;
 mod share;
 mod spec;
@@ -14,6 +16,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod unmanaged;
+pub mod version;
 mod why;
 
 use std::collections::BTreeSet;
@@ -21,14 +24,15 @@ use std::collections::BTreeSet;
 use crate::clock::Timestamp;
 use crate::fault::Fault;
 use crate::ids::{ImageId, ResourceId};
-use crate::kind::{Context, Kind, Need, Outputs};
+use crate::kind::{Context, Kind, Need, Outputs, Resources};
 use crate::kinds::aliyun_region::AliyunRegion;
 use crate::kinds::architecture::Architecture;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
-use crate::resource::{Problem, Reference, Resource};
+use crate::resource::{NamedFile, Problem, Reference, Resource};
 
 pub use recipe::{Backoff, Base, Owner, Provision, Query, Share};
+pub use script::script;
 pub use spec::{Adopt, Spec};
 
 /// The kind of the machines that build images.
@@ -46,6 +50,14 @@ impl Kind for MachineImage {
 
     fn validate(spec: &Spec) -> Vec<Problem> {
         spec::validate(spec)
+    }
+
+    fn files(spec: &Spec) -> Vec<NamedFile> {
+        recipe::files(spec)
+    }
+
+    fn validate_among(resource: &Resource<Spec>, resources: &Resources) -> Vec<Problem> {
+        script::problems(resource, resources)
     }
 
     fn needs(spec: &Spec) -> Vec<Need> {

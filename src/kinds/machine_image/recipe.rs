@@ -7,9 +7,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::architecture::Architecture;
-use crate::resource::{Problem, Span};
+use crate::resource::{NamedFile, Problem, Span};
 
 use super::spec::Spec;
+
+/// How many bytes the script may have.
+const SCRIPT_BYTES_MAX: u64 = 16 << 10;
+
+/// The field that names the script.
+pub(super) const SCRIPT: &str = "spec.provision.script";
 
 /// The image that a build begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -146,6 +152,16 @@ pub(super) fn class_field(architecture: Architecture) -> &'static str {
         Architecture::Amd64 => "spec.instanceClassRefs.amd64",
         Architecture::Arm64 => "spec.instanceClassRefs.arm64",
     }
+}
+
+/// The files that a spec names.
+pub(super) fn files(spec: &Spec) -> Vec<NamedFile> {
+    let script = spec.provision.iter().map(|it| NamedFile {
+        field: SCRIPT.to_owned(),
+        name: it.script.clone(),
+        bytes_max: SCRIPT_BYTES_MAX,
+    });
+    script.collect()
 }
 
 pub(super) fn validate(spec: &Spec) -> Vec<Problem> {

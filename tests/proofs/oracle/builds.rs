@@ -52,8 +52,7 @@ pub(super) fn launch(
     let twin = others.any(|it| is_alike(&it.tags, &instance.tags));
     ensure(!twin, "I4, a second machine of a version")?;
     let is_there = |it: &&Image| {
-        is_alike(&it.tags, &instance.tags)
-            && (is_making(it) || it.status == ImageStatus::Available)
+        is_alike(&it.tags, &instance.tags) && (is_making(it) || it.status == ImageStatus::Available)
     };
     let built = known.images.values().find(is_there);
     ensure(built.is_none(), "I4, a machine for what is built")?;
@@ -111,9 +110,8 @@ pub(super) fn release(declared: &Declared<'_>, known: &Known, instance: &Instanc
     ensure(is_builder(declared, instance), "I1, no builder of ours")?;
     let id = instance.instance_id.as_str();
     let mut images = known.images.values();
-    let is_imaged = images.any(|it| {
-        is_making(it) && it.tags.get(BUILDER).map(String::as_str) == Some(id)
-    });
+    let is_imaged =
+        images.any(|it| is_making(it) && it.tags.get(BUILDER).map(String::as_str) == Some(id));
     ensure(!is_imaged, "its image is being made")
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reconcile::clock::Timestamp;
-use reconcile::kinds::tags::{BUILD_TIMESTAMP, BUILDER, IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER, RETIRING};
+use reconcile::kinds::tags::{
+    BUILD_TIMESTAMP, BUILDER, IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER, RETIRING,
+};
 use reconcile::sim::history::{Event, Removal, What};
 use reconcile::sim::object::{Image, ImageStatus, Instance, InstanceStatus};
 
@@ -181,7 +183,10 @@ fn renaming(declared: &Declared<'_>, known: &Known, (image, to): (&Image, &str))
         .digits(of, to)
         .ok_or("a name that is none of its line")?;
     // Of what we built, its builder's.
-    let built = image.tags.get(BUILD_TIMESTAMP).and_then(|it| it.parse().ok());
+    let built = image
+        .tags
+        .get(BUILD_TIMESTAMP)
+        .and_then(|it| it.parse().ok());
     let built = built.map(|it: i64| Timestamp::from_millis(it * 1000));
     let of = built.filter(|_| image.tags.contains_key(BUILDER));
     let time = of.unwrap_or(image.creation_time);

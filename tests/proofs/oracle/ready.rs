@@ -27,7 +27,10 @@ pub(super) fn untrue(declared: &Declared<'_>, known: &Known, report: &Report) ->
         }
         let left = builds::left(line, known);
         if !left.is_empty() {
-            untrue.push(format!("{}: machines are left: {left:?}", line.resource.id()));
+            untrue.push(format!(
+                "{}: machines are left: {left:?}",
+                line.resource.id()
+            ));
         }
         check_snapshots(line, known, &mut untrue);
     }

@@ -67,6 +67,7 @@ fn resource(more: &str) -> Resource<Spec> {
         policy: Policy::default(),
         spec: serde_json::from_str(&text).expect("the spec of a test can be read"),
         source: Source::start_of("state/x.yaml"),
+        files: BTreeMap::new(),
     }
 }
 

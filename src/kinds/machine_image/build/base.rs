@@ -45,7 +45,10 @@ pub(super) async fn look(
             // A family may be of the other architecture; nothing is built on that.
             let fits = |it: &&Image| it.architecture == name;
             let calls = pages(all.items().len(), 100);
-            (newest(all.items().iter().filter(fits)), (format!("family {family}"), calls))
+            (
+                newest(all.items().iter().filter(fits)),
+                (format!("family {family}"), calls),
+            )
         }
         Written::Query(query) => {
             let owner = query.owner.name();

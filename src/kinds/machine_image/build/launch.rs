@@ -15,6 +15,7 @@ use crate::providers::aliyun::{Command, Instance, Launch};
 use crate::resource::Resource;
 
 use super::super::guest;
+use super::super::script::script;
 use super::super::seen::{self, Phase as ImagePhase};
 use super::super::spec::Spec;
 use super::base::Base;
@@ -145,12 +146,14 @@ fn disk_gib(disk: &SystemDisk, image_gib: u64) -> u64 {
 pub(super) fn command(resource: &Resource<Spec>, bench: &Bench, builder: &Builder) -> Command {
     let provision = resource.spec.provision.as_ref();
     let provision = provision.expect("a builder is provisioned only where that is declared");
-    let script = resource.files.get(&provision.script);
+    let script = script(resource).unwrap_or_default();
     let proxy = bench
         .region
         .network
         .as_ref()
         .and_then(|it| it.proxy.as_ref());
+    let class = builder.architecture.and_then(|it| bench.classes.get(&it));
+    let ttl = class.map_or(provision.timeout.0, |it| it.ttl.0);
     let mut all = bench.region.required_tags.clone();
     all.extend(tags::ownership(&bench.region.scope, &resource.id));
     all.insert(tags::VERSION.to_owned(), builder.version.clone());
@@ -160,7 +163,7 @@ pub(super) fn command(resource: &Resource<Spec>, bench: &Bench, builder: &Builde
     Command {
         instance: builder.id.clone(),
         name: format!("{}-provision", resource.spec.name_prefix),
-        content: guest::command(provision, script.map_or(&[], Vec::as_slice), proxy),
+        content: guest::command(provision, &script, proxy, ttl),
         timeout: provision.timeout.0,
         tags: all,
     }

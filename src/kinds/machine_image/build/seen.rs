@@ -15,9 +15,10 @@ use crate::plan::pages;
 use crate::providers::aliyun::{self, Place, Progress};
 use crate::resource::Resource;
 
+use super::super::script::script;
 use super::super::seen::Seen;
 use super::super::spec::Spec;
-use super::super::version::Version;
+use super::super::version::{BaseImage, Version};
 use super::base::{self, Lookup};
 use super::course::course;
 use super::history::{Lost, lost};
@@ -133,8 +134,11 @@ impl Bench {
         }
         for (architecture, offers) in &self.offers {
             if let Fact::Known(ranking) = offers {
-                let what = format!("offers for {} {architecture}", self.owner);
-                listings.insert(listing(&what), ranking.calls);
+                let what = format!("prices for {} {architecture}", self.owner);
+                let asked = u64::try_from(ranking.asked).unwrap_or(u64::MAX);
+                listings.insert(listing(&what), asked);
+                listings.insert(listing("stock"), 1);
+                listings.insert(listing("vSwitches"), 1);
             }
         }
         listings
@@ -312,12 +316,15 @@ pub(super) fn version(
     architecture: Architecture,
 ) -> Option<Version> {
     let base = bench.bases.get(&architecture)?.base.as_ref()?;
-    let provision = resource.spec.provision.as_ref()?;
-    let script = resource.files.get(&provision.script)?;
+    let script = script(resource)?;
+    let base = BaseImage {
+        id: base.id.clone(),
+        created: base.created?,
+    };
     Some(super::super::version::version(
         &resource.spec,
-        script,
-        (&base.id, base.created),
+        &script,
+        &base,
         architecture,
     ))
 }

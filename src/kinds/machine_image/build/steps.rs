@@ -185,8 +185,9 @@ impl Draft<'_> {
             // Planned without a look at offers: nothing is launched.
             None => return,
         };
-        if offers.candidates.is_empty() {
-            let why = Why::new("NoCapacity", offers.why_none());
+        let class = &self.bench.classes[&self.architecture];
+        if let Some(none) = offers.why_none(class) {
+            let why = Why::new("NoCapacity", none);
             let again = std::time::Duration::from_secs(300);
             plan.look_again = Some(plan.look_again.map_or(again, |it| it.min(again)));
             return plan.worsen(Health::Working(self.named(&why)));

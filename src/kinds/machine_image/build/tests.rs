@@ -8,15 +8,15 @@ use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::ids::{ImageId, InstanceId, InvocationId};
 use crate::kinds::architecture::Architecture;
-use crate::kinds::instance_class::Ranking;
+use crate::kinds::instance_class::{Candidate, Dropped, Ranking};
 use crate::kinds::machine_image::plan::plan;
 use crate::kinds::machine_image::seen::{Image, Phase as ImagePhase, Seen};
 use crate::kinds::machine_image::spec::Spec;
 use crate::kinds::machine_image::tests;
 use crate::kinds::tags;
 use crate::plan::{Health, Plan};
-use crate::providers::aliyun::Progress;
-use crate::resource::Resource;
+use crate::providers::aliyun::{Price, Progress};
+use crate::resource::{Bytes, Decimal, Resource};
 
 use super::super::op::Op;
 use super::base::{Base, Lookup};
@@ -92,7 +92,21 @@ fn bench(resource: &Resource<Spec>) -> Bench {
 }
 
 fn offers() -> Ranking {
-    crate::kinds::instance_class::tests::ranking(&[("ecs.c7.large", "cn-hangzhou-k", "0.08")])
+    let price = Price::of(Decimal::of_millionths(80_000));
+    let candidate = Candidate {
+        instance_type: "ecs.c7.large".to_owned(),
+        zone: "cn-hangzhou-k".to_owned(),
+        v_switch: "vsw-1".to_owned(),
+        cores: 2,
+        memory: Bytes::gib(4),
+        price,
+        limit: Some(price),
+    };
+    Ranking {
+        candidates: vec![candidate],
+        asked: 1,
+        dropped: Dropped::default(),
+    }
 }
 
 /// What was seen, an object a line; `v` is the wanted version, anything else another one.
@@ -149,7 +163,8 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
                 lookup.expect("it has one").base = None;
             }
             ["offers", "none"] => {
-                let none = crate::kinds::instance_class::tests::ranking(&[]);
+                let mut none = offers();
+                none.candidates.clear();
                 bench.offers = BTreeMap::from([(Architecture::Amd64, Fact::Known(none))]);
             }
             _ => panic!("{line} is no object"),

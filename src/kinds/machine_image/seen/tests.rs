@@ -117,6 +117,7 @@ impl Draw {
             },
             spec: serde_json::from_value(spec).expect("a test writes a valid spec"),
             source: Source::start_of("state/x.yaml"),
+            files: BTreeMap::new(),
         }
     }
 }
