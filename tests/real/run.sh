@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The official Python SDKs against the simulated cloud: a day of more than 15 actions through each, the same for all; and
+# The official Python SDKs against the simulated cloud: a day of more than 25 actions through each, the same for all; and
 # the demo's work done by hand through each, to the same end as through reconcile.  Usage: run.sh RECONCILE PYTHON
 set -euo pipefail
 reconcile="$(realpath "$1")"

@@ -9,6 +9,7 @@ the same for every client; with `--expect` any difference to the file is an erro
 """
 
 import argparse
+import base64
 import difflib
 import json
 import sys
@@ -105,6 +106,10 @@ def reading(run):
     run.note("small ARM types", run.names_of(types, "InstanceTypes", "InstanceType", "InstanceTypeId"))
     images = run.call("DescribeImages", ImageName="sdk-", ImageOwnerAlias="self")
     run.note("images", run.names_of(images, "Images", "Image", "ImageName"))
+    base = run.call("DescribeImages", ImageOwnerAlias="system", Architecture="arm64", OSType="linux", PageSize=100)
+    run.note("base images", run.names_of(base, "Images", "Image", "ImageName"))
+    family = run.call("DescribeImages", ImageFamily="acs:ubuntu_24_04_x64", Status="Available")
+    run.note("a family of base images", run.names_of(family, "Images", "Image", "OSNameEn"))
     run.note("unknown region", run.refused("DescribeImages", RegionId="cn-nowhere"))
     run.note("dry run", run.refused("DescribeInstances", DryRun=True))
 
@@ -148,6 +153,44 @@ def paging(run):
     run.note("pages", [sizes, len(set(names))])
     first = run.call("DescribeInstances", InstanceName="sdk-*")
     run.note("a page without a size", [len(first["Instances"]["Instance"]), first["TotalCount"]])
+
+
+def provisioning(run, builder):
+    status = run.call("DescribeCloudAssistantStatus", InstanceId=[builder])
+    run.note("agent", run.names_of(status, "InstanceCloudAssistantStatusSet", "InstanceCloudAssistantStatus", "CloudAssistantStatus"))
+    script = "#!/bin/bash\necho 'eins & zwei' + ~\n"
+    command = {
+        "Type": "RunShellScript", "CommandContent": base64.b64encode(script.encode()).decode(), "ContentEncoding": "Base64",
+        "KeepCommand": False, "EnableParameter": False, "Timeout": 1800, "InstanceId": [builder],
+        "Name": "sdk-command", "ClientToken": "sdk-token-4", "Tag": [{"Key": "sdk", "Value": "one + two"}],
+    }
+    first = run.call("RunCommand", command)["InvokeId"]
+    run.note("same token, same command", run.call("RunCommand", command)["InvokeId"] == first)
+    run.note("same token, other command", run.refused("RunCommand", command, Timeout=60))
+    run.note("a command too long", run.refused("RunCommand", command, CommandContent="A" * 24580, ClientToken="sdk-token-5"))
+    run.world.advance(60)
+    found = run.call("DescribeInvocations", Tag=command["Tag"], MaxResults=10)
+    run.note("found by tag", run.names_of(found, "Invocations", "Invocation", "InvocationStatus"))
+    run.world.advance(600)
+    shown = run.call("DescribeInvocations", InvokeId=first, IncludeOutput=True, ContentEncoding="PlainText")
+    row = shown["Invocations"]["Invocation"][0]
+    told = row["InvokeInstances"]["InvokeInstance"][0]
+    run.note("what ran", [row["CommandContent"] == script, told["InvocationStatus"], told["Output"]])
+    results = run.call("DescribeInvocationResults", InvokeId=first)["Invocation"]
+    row = results["InvocationResults"]["InvocationResult"][0]
+    output = base64.b64decode(row["Output"]).decode()
+    run.note("its result", [row["InvocationStatus"], row["ExitCode"], output, row["Dropped"], row["InstanceId"] == builder])
+
+
+def sharing(run, image):
+    run.call("ModifyImageSharePermission", ImageId=image, AddAccount=[str(it) for it in range(100, 112)])
+    page = run.call("DescribeImageSharePermission", ImageId=image, PageSize=4, PageNumber=3)
+    run.note("shared", [page["TotalCount"], run.names_of(page, "Accounts", "Account", "AliyunId")])
+    run.note("deletion while shared", run.refused("DeleteImage", ImageId=image))
+    run.note("no account", run.refused("ModifyImageSharePermission", ImageId=image, AddAccount=["nobody"]))
+    run.call("ModifyImageSharePermission", ImageId=image, RemoveAccount=[str(it) for it in range(100, 110)])
+    listed = run.call("DescribeImages", ImageId=image)
+    run.note("unshared", run.names_of(listed, "Images", "Image", "IsSelfShared"))
 
 
 def imaging(run, builder):
@@ -250,8 +293,10 @@ def run_scenario(base_env, kind):
     reading(run)
     builder, crowd = launching(run)
     paging(run)
+    provisioning(run, builder)
     image = imaging(run, builder)
     tagging(run, image)
+    sharing(run, image)
     removing(run, builder, crowd, image)
     wrong = Run(client(kind, base, REGION, (key[0], "wrong")), world)
     run.note("wrong secret", wrong.refused("DescribeRegions"))
