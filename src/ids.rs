@@ -57,6 +57,10 @@ id!(
     InstanceId
 );
 id!(
+    /// Names a command that was run in a guest, as in `t-hz0…`.
+    InvocationId
+);
+id!(
     /// Names one effect; the same effect has the same token for ever (at most 64 ASCII characters).
     Token
 );

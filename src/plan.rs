@@ -108,6 +108,32 @@ pub struct Unmanaged {
     pub reason: String,
 }
 
+/// A machine of ours that is paid for by the hour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rent {
+    /// The machine.
+    pub object: String,
+    /// What an hour costs, in millionths of a CNY.
+    pub hourly_millionths: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the service releases it by itself; none: never.
+    pub until: Option<Timestamp>,
+}
+
+impl Rent {
+    /// What it has cost by `now`, and what it costs from then on at most, were nobody there any more to release it; none:
+    /// there is no bound. In millionths of a CNY.
+    pub fn by(&self, now: Timestamp) -> (u64, Option<u64>) {
+        let of = |time: Duration| {
+            let cost = u128::from(self.hourly_millionths) * time.as_millis() / 3_600_000;
+            u64::try_from(cost).unwrap_or(u64::MAX)
+        };
+        let more = self.until.map(|it| of(it.since(now)));
+        (of(now.since(self.since)), more)
+    }
+}
+
 /// One effect, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<Op> {
@@ -137,6 +163,8 @@ pub struct Plan<Op> {
     pub unknown: Vec<UnknownObject>,
     /// Objects that were seen and left alone.
     pub unmanaged: Vec<Unmanaged>,
+    /// Machines of ours that are paid for by the hour.
+    pub rents: Vec<Rent>,
     /// How many objects each guarded group has.
     pub groups: BTreeMap<String, usize>,
     /// What to remember for the next observation: a time, or none to forget. Losing it costs calls, and where a registry
@@ -156,6 +184,7 @@ impl<Op> Plan<Op> {
             notices: Vec::new(),
             unknown: Vec::new(),
             unmanaged: Vec::new(),
+            rents: Vec::new(),
             groups: BTreeMap::new(),
             remember: BTreeMap::new(),
             listings: BTreeMap::new(),
@@ -188,6 +217,7 @@ impl<Op> Plan<Op> {
             notices: self.notices,
             unknown: self.unknown,
             unmanaged: self.unmanaged,
+            rents: self.rents,
             groups: self.groups,
             remember: self.remember,
             listings: self.listings,

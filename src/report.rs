@@ -2,6 +2,7 @@
 
 mod json;
 mod markdown;
+mod rent;
 mod text;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token};
-use crate::plan::{UnknownObject, Unmanaged, Verb};
+use crate::plan::{Rent, UnknownObject, Unmanaged, Verb};
 use crate::retry::Waits;
 use crate::status::{Condition, Truth};
 
@@ -33,6 +34,8 @@ pub struct Report {
     pub unknown: Vec<(ResourceId, UnknownObject)>,
     /// Objects that were seen and left alone.
     pub unmanaged: Vec<Unmanaged>,
+    /// Machines of ours that are paid for by the hour, as last seen.
+    pub rents: Vec<Rent>,
     /// Requests.
     pub calls: Calls,
     /// Whether anything was carried out, or only planned.

@@ -1,6 +1,8 @@
 //! All tests that look at the library from outside, in one binary.
 
+mod builds;
 mod cli;
+mod declared;
 mod golden_cases;
 mod hostile;
 mod incidents;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::kinds::machine_image::Architecture;
+use crate::kinds::architecture::Architecture;
 use crate::resource::Span;
 
 /// Brings machine images and instances in the cloud to what the state files declare.

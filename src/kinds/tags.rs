@@ -14,6 +14,16 @@ pub const ORPHAN_OF: &str = "reconcile:orphan-of";
 pub const RETIRING: &str = "reconcile:retiring";
 /// On an instance: since when it was seen without work.
 pub const IDLE_SINCE: &str = "reconcile:idle-since";
+/// On what was built, and on what builds it: the hash of what it is made from.
+pub const VERSION: &str = "reconcile:version";
+/// On an image: the machine that it was made of.
+pub const BUILDER: &str = "reconcile:builder";
+/// On a machine: what an hour of it cost when it was launched, in CNY.
+pub const PRICE: &str = "reconcile:price";
+/// On what was built: when its builder was created, in seconds since 1970. Consumers of today's scripts read it.
+pub const BUILD_TIMESTAMP: &str = "BuildTimestamp";
+/// On what was built, and on what builds it: `amd64` or `arm64`. Consumers of today's scripts read it.
+pub const ARCHITECTURE: &str = "Architecture";
 /// On exactly one image of a line: it is the one that `-latest` names. Consumers of today's scripts read it.
 pub const LATEST: &str = "Latest";
 

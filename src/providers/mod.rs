@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::fault::Fault;
@@ -36,6 +37,11 @@ impl Clients {
     /// The cloud's time, as learnt from its answers; all decisions about objects of the cloud look at this.
     pub fn now(&self) -> Timestamp {
         self.http.now()
+    }
+
+    /// Waits; `reason` says what for.
+    pub async fn wait(&self, reason: &str, wait: Duration) {
+        self.patience.wait(reason, wait).await;
     }
 
     /// Forgets what was read: a new pass begins.

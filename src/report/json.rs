@@ -32,6 +32,7 @@ impl Report {
             "actions": self.actions.iter().map(action).collect::<Vec<_>>(),
             "unknown": unknown.collect::<Vec<_>>(),
             "unmanaged": self.unmanaged,
+            "rented": self.rents_json(),
             "calls": {
                 "total": self.calls.total(),
                 "reads": self.calls.reads,

@@ -89,6 +89,9 @@ impl Report {
                 let _ = writeln!(text, "  {id}  {remark}");
             }
         }
+        for line in self.rent_lines() {
+            let _ = writeln!(text, "  {line}");
+        }
         for (reason, seconds) in self.calls.waited_for() {
             let _ = writeln!(text, "  waited {seconds} s for {reason}");
         }

@@ -1,11 +1,11 @@
 //! What happened in the world and what was asked of it: both only ever grow, and oracles read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::ids::{ImageId, InstanceId, LaunchTemplateId, RegionId};
+use crate::ids::{AccountId, ImageId, InstanceId, LaunchTemplateId, RegionId};
 use crate::sim::invocation::{Invocation, RunStatus};
 use crate::sim::object::{Image, ImageStatus, Instance, InstanceStatus, Snapshot};
 
@@ -61,6 +61,11 @@ pub enum What {
         image: ImageId,
         from: String,
         to: String,
+    },
+    /// An image is shared with these accounts from now on, and with no others.
+    ImageShared {
+        image: ImageId,
+        with: BTreeSet<AccountId>,
     },
     /// An image is gone; the instances that still used it, and the launch templates that still named it.
     ImageDeleted {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::clock::Timestamp;
-use crate::ids::{ImageId, InstanceId, LaunchTemplateId, RegionId, SnapshotId};
+use crate::ids::{AccountId, ImageId, InstanceId, LaunchTemplateId, RegionId, SnapshotId};
 use crate::sim::history::Removal;
 use crate::sim::shelf::Object;
 
@@ -69,15 +69,30 @@ pub struct Image {
     pub size: u64,
     #[serde(default = "own")]
     pub image_owner_alias: String,
-    /// Whether it is shared with other accounts.
+    /// Whether it is shared with other accounts, or in a way that names none.
     #[serde(default)]
     pub is_self_shared: bool,
+    /// The accounts that it is shared with, and since when.
+    #[serde(default)]
+    pub shared_with: BTreeMap<AccountId, Timestamp>,
+    #[serde(default = "linux", rename = "OSType")]
+    pub os_type: String,
+    #[serde(default = "ubuntu")]
+    pub platform: String,
+    #[serde(default = "ubuntu_64", rename = "OSName")]
+    pub os_name: String,
+    #[serde(default = "ubuntu_64", rename = "OSNameEn")]
+    pub os_name_en: String,
     #[serde(default, deserialize_with = "mappings")]
     pub disk_device_mappings: Vec<DiskDeviceMapping>,
     #[serde(default, deserialize_with = "tags")]
     pub tags: BTreeMap<String, String>,
+    /// The instance that it was made of in this world.
     #[serde(skip)]
-    pub(crate) source: Option<InstanceId>,
+    pub source: Option<InstanceId>,
+    /// Whether a command had succeeded there before.
+    #[serde(skip)]
+    pub provisioned: bool,
     #[serde(skip)]
     pub(crate) upcoming: Vec<(Timestamp, ImageChange)>,
 }
@@ -227,6 +242,17 @@ pub(crate) enum InstanceChange {
 }
 
 impl Image {
+    /// Whether it is still being made.
+    pub(crate) fn is_coming(&self) -> bool {
+        match self.status {
+            ImageStatus::Creating | ImageStatus::Waiting => true,
+            ImageStatus::Available
+            | ImageStatus::UnAvailable
+            | ImageStatus::CreateFailed
+            | ImageStatus::Deprecated => false,
+        }
+    }
+
     /// Whether it belongs to the account.
     pub(crate) fn is_own(&self) -> bool {
         self.image_owner_alias == "self"
@@ -370,6 +396,18 @@ fn x86_64() -> String {
 
 fn own() -> String {
     "self".to_owned()
+}
+
+fn linux() -> String {
+    "linux".to_owned()
+}
+
+fn ubuntu() -> String {
+    "Ubuntu".to_owned()
+}
+
+fn ubuntu_64() -> String {
+    "Ubuntu 24.04 64 bit".to_owned()
 }
 
 fn first_device() -> String {

@@ -57,6 +57,8 @@ pub struct Scenario {
     pub troubles: Vec<Trouble>,
     /// What exists.
     pub objects: Objects,
+    /// Images that appear by themselves.
+    pub releases: Vec<Release>,
 }
 
 /// An access key.
@@ -87,6 +89,8 @@ pub struct Settings {
     pub image_name_match: NameMatch,
     /// Whether a refused call binds its `ClientToken` to its parameters.
     pub refused_binds_token: bool,
+    /// Whether `DescribeImageFromFamily` knows the families of public images, and not only those of the account.
+    pub public_families: bool,
     /// What deleting an image or a snapshot that does not exist answers.
     pub missing_deletion: MissingDeletion,
     /// In which order listings come.
@@ -180,6 +184,14 @@ pub struct Times {
     pub registry_lag: u64,
 }
 
+/// An image that somebody else releases, as Alibaba Cloud does with its base images.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Release {
+    pub at: Timestamp,
+    pub image: Image,
+}
+
 /// How long something takes, in seconds: a number, or two between which the seed decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "WrittenSpan")]
@@ -262,6 +274,7 @@ impl Default for Scenario {
             times: Times::default(),
             troubles: Vec::new(),
             objects: Objects::default(),
+            releases: Vec::new(),
         }
     }
 }
@@ -271,6 +284,7 @@ impl Default for Settings {
         Self {
             image_name_match: NameMatch::Substring,
             refused_binds_token: false,
+            public_families: false,
             missing_deletion: MissingDeletion::NotFound,
             listing_order: ListingOrder::NewestFirst,
             page_size_max: 100,
@@ -323,7 +337,10 @@ impl Scenario {
         scenario.check_names()?;
         market::check(&scenario)?;
         network::check(&scenario.v_switches, &scenario.security_groups)?;
-        scenario.check(&scenario.objects)?;
+        let mut all = scenario.objects.clone();
+        let released = scenario.releases.iter().map(|it| it.image.clone());
+        all.images.extend(released);
+        scenario.check(&all)?;
         registry::check(&scenario.objects.registries, |_, _, _| false)?;
         Ok(scenario)
     }

@@ -34,6 +34,10 @@ pub enum TroubleKind {
     Reclaim,
     /// `CreateImage` accepts, and the image ends as `CreateFailed`.
     CreateFailed,
+    /// `CreateImage` accepts, and the image is `Waiting` for `seconds` before it is `Creating`.
+    ImageWaits,
+    /// `CreateImage` accepts, and the image takes `seconds` instead of what it takes otherwise.
+    ImageSlow,
     /// `RunInstances` accepts, and Cloud Assistant's agent never comes online.
     AgentNever,
     /// `RunInstances` accepts, and Cloud Assistant's agent comes online `seconds` later than usual.
@@ -76,8 +80,8 @@ pub struct Trouble {
     /// For `status`: the error code.
     #[serde(default)]
     pub code: Option<String>,
-    /// For `stale`, `delay`, `vanish`, `reclaim`, `agentLate`, `scriptEnds`, `shutsDown`; for a `status` of 429 when to
-    /// come again.
+    /// For `stale`, `delay`, `vanish`, `reclaim`, `imageWaits`, `imageSlow`, `agentLate`, `scriptEnds`, `shutsDown`; for a
+    /// `status` of 429 when to come again.
     #[serde(default)]
     pub seconds: u64,
     /// For `scriptEnds`.
@@ -140,6 +144,8 @@ impl Trouble {
             | TroubleKind::Vanish
             | TroubleKind::Reclaim
             | TroubleKind::CreateFailed
+            | TroubleKind::ImageWaits
+            | TroubleKind::ImageSlow
             | TroubleKind::AgentNever
             | TroubleKind::AgentLate
             | TroubleKind::ScriptEnds

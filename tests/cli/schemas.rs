@@ -32,6 +32,25 @@ spec:
   keyPairName: ops
 ---
 apiVersion: reconcile/v1alpha1
+kind: InstanceClass
+metadata: {name: builder, labels: {team: edge}}
+policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}
+spec:
+  regionRef: home
+  architecture: amd64
+  requirements:
+    cpu: {min: 2, max: 8}
+    memory: {min: 2Gi, max: 16Gi}
+    memoryPerCpu: 1Gi
+    instanceTypes: [ecs.c8i-nps.2xlarge]
+    families: [ecs.c8i-nps]
+  selection: {strategy: LowestTotalPrice, maxCandidates: 3}
+  spot: {enabled: true, priceMultiplier: "1.5", maxPrice: "0.5"}
+  systemDisk: {categories: [cloud_essd, cloud_auto], headroom: 5Gi, minSize: 40Gi}
+  instanceRoleName: builder
+  ttl: 1h
+---
+apiVersion: reconcile/v1alpha1
 kind: MachineImage
 metadata: {name: line, labels: {team: edge}}
 policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}
@@ -43,6 +62,12 @@ spec:
   adopt: ByTag
   latest: {imageId: m-2}
   imageFamily: <prefix>-of-<arch>
+  base: {family: {amd64: "acs:ubuntu_24_04_x64", arm64: "acs:ubuntu_24_04_arm64"}}
+  provision: {script: scripts/line.sh, inputs: {RUNNER_VERSION: "2.330.0"}, timeout: 30m}
+  backoff: {limit: 6}
+  instanceClassRefs: {amd64: builder-amd64, arm64: builder-arm64}
+  forceNonce: "1"
+  share: {accounts: ["1000000000000002"]}
 ---
 apiVersion: reconcile/v1alpha1
 kind: InstancePolicy

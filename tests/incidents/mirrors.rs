@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use reconcile::ids::Digest;
 use reconcile::report::{Outcome, Report, State};
 use reconcile::sim::registry::history::Deed;
-use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
+use crate::declared;
 use crate::proofs::lab::Lab;
 
 const GHCR: &str = "ghcr.io";
@@ -22,39 +22,19 @@ fn declared(acr: &str, mirrors: &[&str]) -> String {
         .filter_map(|it| it.split_once(' '))
         .map(|(registry, name)| format!("{{registryRef: {registry}, repository: {name}}}"))
         .collect();
-    format!(
-        "apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: ghcr}}
-spec: {{host: ghcr.io}}
----
-apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: acr}}
-spec:
-  host: {ACR}
-  maxPathDepth: 2
-  credentials: {{usernameEnv: RECONCILE_USER_REGISTRY_CN_HANGZHOU_ALIYUNCS_COM, passwordEnv: RECONCILE_PASSWORD_REGISTRY_CN_HANGZHOU_ALIYUNCS_COM}}
-  {acr}
----
-apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: plain}}
-spec: {{host: {PLAIN}}}
-{}",
-        repository("app", &mirrors.join(", "))
-    )
+    let documents = [
+        declared::registry("ghcr", "host: ghcr.io"),
+        declared::acr(&format!("maxPathDepth: 2, {acr}")),
+        declared::registry("plain", &format!("host: {PLAIN}")),
+        repository("app", &mirrors.join(", ")),
+    ];
+    documents.concat()
 }
 
 fn repository(name: &str, mirrors: &str) -> String {
-    format!(
-        "---
-apiVersion: reconcile/v1alpha1
-kind: ImageRepository
-metadata: {{name: {name}}}
-spec: {{registryRef: ghcr, repository: acme/{name}, tags: [v1], mirrors: [{mirrors}]}}
-"
-    )
+    let spec =
+        format!("registryRef: ghcr, repository: acme/{name}, tags: [v1], mirrors: [{mirrors}]");
+    declared::repository(name, &spec)
 }
 
 /// The sources of `v1`, each with an attestation as `BuildKit` makes them since 0.32.
@@ -74,11 +54,6 @@ fn world() -> Value {
         ACR: {"personality": "acrPersonal", "users": [user], "namespaces": ["copies"]},
         PLAIN: {},
     }}})
-}
-
-fn lab(state: &str, world: Value) -> Lab {
-    let scenario = Scenario::from_value(world).expect("a test writes a world");
-    Lab::declaring(state, &scenario)
 }
 
 fn tags(lab: &Lab, place: (&str, &str)) -> BTreeMap<String, Digest> {
@@ -147,7 +122,7 @@ fn koordinator_3194_a_mirror_that_refuses_attestations_says_so_and_holds_up_no_o
         "attestations: keep",
         &["acr copies/app", "plain copies/app"],
     );
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         let report = lab.converge(1).await;
         assert!(tags(lab, HOME).contains_key("v1"));
         assert_eq!(
@@ -164,7 +139,7 @@ fn koordinator_3194_a_mirror_that_refuses_attestations_says_so_and_holds_up_no_o
 #[test]
 fn mibeenvr_397_what_was_refused_once_is_left_out_and_not_tried_again() {
     let state = declared("attestations: auto", &["acr copies/app"]);
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         converge(lab).await;
         let there = entries(lab, (ACR, "copies/app"), "v1");
         assert_eq!(there.len(), 2);
@@ -179,7 +154,7 @@ fn mibeenvr_397_what_was_refused_once_is_left_out_and_not_tried_again() {
 #[test]
 fn zrlog_252_without_attestations_the_digest_differs_and_those_of_the_platforms_do_not() {
     let state = declared("attestations: drop", &["acr copies/app"]);
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         converge(lab).await;
         let mirror = (ACR, "copies/app");
         assert_ne!(tags(lab, mirror)["v1"], tags(lab, HOME)["v1"]);
@@ -197,7 +172,7 @@ fn spiffe_csi_280_nothing_unknown_is_served_where_attestations_are_dropped() {
         "attestations: drop",
         &["acr copies/app", "plain copies/app"],
     );
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         converge(lab).await;
         assert!(entries(lab, (ACR, "copies/app"), "v1").iter().all(is_image));
         assert!(
@@ -214,7 +189,7 @@ fn docker_cli_4833_skopeo_1645_an_absent_namespace_is_explained_and_holds_up_no_
         "attestations: auto",
         &["acr elsewhere/app", "plain copies/app"],
     );
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         let report = lab.converge(1).await;
         assert_eq!(
             tags(lab, (PLAIN, "copies/app"))["v1"],
@@ -235,7 +210,7 @@ fn docker_cli_4833_skopeo_1645_an_absent_namespace_is_explained_and_holds_up_no_
 #[test]
 fn image_syncer_152_image_syncer_154_a_failure_names_what_failed_and_why() {
     let state = declared("attestations: keep", &["acr copies/app"]);
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         let report = lab.once(1).await;
         let failed = report.actions.iter().find_map(|it| {
             if let Outcome::Failed(fault) = &it.result {
@@ -258,7 +233,7 @@ fn skopeo_1021_skopeo_2426_regclient_215_what_has_not_changed_costs_one_look_a_t
         "attestations: drop",
         &["acr copies/app", "plain copies/app"],
     );
-    lab(&state, world()).block_on(async |lab| {
+    Lab::written(&state, world()).block_on(async |lab| {
         converge(lab).await;
         let before = lab.with_world(|it| it.calls().len());
         check_still(lab).await;
@@ -292,7 +267,7 @@ fn w34_a_mirror_that_cannot_be_looked_at_is_not_an_empty_one() {
             "attestations: auto",
             &["acr copies/app", "plain copies/app"],
         );
-        lab(&state, world).block_on(async |lab| {
+        Lab::written(&state, world).block_on(async |lab| {
             let report = lab.once(1).await;
             assert!(tags(lab, (ACR, "copies/app")).is_empty(), "{status}");
             assert!(sent(lab, ACR).is_empty(), "{status}");
@@ -313,7 +288,7 @@ fn w30_a_bare_tag_of_one_architecture_is_mirrored_as_the_index_that_it_must_be()
         .expect("it has manifests")
         .push(bare);
     let state = declared("attestations: drop", &["acr copies/app"]);
-    lab(&state, world).block_on(async |lab| {
+    Lab::written(&state, world).block_on(async |lab| {
         converge(lab).await;
         assert_eq!(entries(lab, (ACR, "copies/app"), "v1").len(), 2);
     });
@@ -325,7 +300,7 @@ fn two_names_that_are_flattened_into_one_are_refused_before_anything_is_written(
     let one = declared("attestations: drop", &["acr copies/a-b"]);
     let same = declared("attestations: drop", &["acr copies/a-b", "acr copies/a/b"]);
     for state in [format!("{one}{other}"), same] {
-        lab(&state, world()).block_on(async |lab| {
+        Lab::written(&state, world()).block_on(async |lab| {
             let report = lab.converge(1).await;
             assert!(tags(lab, (ACR, "copies/a-b")).is_empty());
             assert!(sent(lab, ACR).is_empty());

@@ -48,9 +48,9 @@ mod tags;
 mod templates;
 
 use reconcile::report::{Report, State};
-use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
+use crate::declared::document;
 use crate::proofs::lab::Lab;
 
 pub(crate) use retention::meddle;
@@ -74,15 +74,10 @@ fn policy(spec: &str) -> String {
 }
 
 fn declared(kind: &str, name: &str, spec: &str) -> String {
-    format!(
-        "---
-apiVersion: reconcile/v1alpha1
-kind: {kind}
-metadata: {{name: {name}}}
-policy: {{guards: {{maxDeletes: 1000, maxDeletePercent: 100}}}}
-spec: {{regionRef: home, {spec}}}
-"
-    )
+    let rest = format!(
+        "policy: {{guards: {{maxDeletes: 1000, maxDeletePercent: 100}}}}\nspec: {{regionRef: home, {spec}}}"
+    );
+    document(kind, name, &rest)
 }
 
 /// A lab with one region, these resources in it, and this world.
@@ -92,8 +87,7 @@ kind: AliyunRegion
 metadata: {name: home}
 spec: {regionId: cn-hangzhou, scope: test}
 ";
-    let scenario = Scenario::from_value(world).expect("a test writes a world");
-    Lab::declaring(&format!("{home}{resources}"), &scenario)
+    Lab::written(&format!("{home}{resources}"), world)
 }
 
 /// Reads `id name MM-DDTHH:MM:SS word…`, an image a line, where `-` stands for an unknown time. It is 2026-11-21T02:00:00.

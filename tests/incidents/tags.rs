@@ -8,31 +8,21 @@ use reconcile::providers::registry::Manifest;
 use reconcile::providers::registry::content::{Content, Descriptor, Index};
 use reconcile::report::{Outcome, Report, State};
 use reconcile::sim::registry::history::{By, Deed};
-use reconcile::sim::scenario::Scenario;
 use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
 use serde_json::{Value, json};
 
+use crate::declared;
 use crate::proofs::lab::Lab;
 
 const PLACE: (&str, &str) = ("registry.example", "example/app");
 
 /// A lab with one repository whose spec says this besides, and with these manifests in it.
 pub(super) fn lab(spec: &str, manifests: &Value) -> Lab {
-    let state = format!(
-        "apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: registry}}
-spec: {{host: registry.example}}
----
-apiVersion: reconcile/v1alpha1
-kind: ImageRepository
-metadata: {{name: app}}
-spec: {{registryRef: registry, repository: example/app, {spec}}}
-"
-    );
+    let registry = declared::registry("registry", "host: registry.example");
+    let spec = format!("registryRef: registry, repository: example/app, {spec}");
+    let repository = declared::repository("app", &spec);
     let world = json!({"objects": objects(manifests)});
-    let scenario = Scenario::from_value(world).expect("a test writes a world");
-    Lab::declaring(&state, &scenario)
+    Lab::written(&format!("{registry}{repository}"), world)
 }
 
 /// Manifests that are, or come to be, in the repository.

@@ -109,6 +109,12 @@ impl Lab {
         Self::of(folder.path(), scenario)
     }
 
+    /// The same in this world, as a scenario has it.
+    pub(crate) fn written(state: &str, world: Value) -> Self {
+        let scenario = Scenario::from_value(world).expect("a test writes a world");
+        Self::declaring(state, &scenario)
+    }
+
     /// Lets somebody else put objects into the world, once: right before the first call of `action` on `object`.
     pub(crate) fn meddle_before(&mut self, action: &'static str, object: &str, objects: Value) {
         let (object, world) = (object.to_owned(), self.outlook());
@@ -226,6 +232,7 @@ impl Lab {
             | What::ImageUsable { .. }
             | What::ImageRenamed { .. }
             | What::FamilyChanged { .. }
+            | What::ImageShared { .. }
             | What::InstanceCreated(_)
             | What::InstanceTurned { .. }
             | What::InstanceDeleted { .. }

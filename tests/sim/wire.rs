@@ -274,7 +274,18 @@ fn answers_with_nothing_that_the_official_models_do_not_know() {
         ],
     );
     bench.wait(600);
-    let calls: [(&str, &[(&str, &str)]); 9] = [
+    let image = bench.list("DescribeImages", &[("ImageName", "two")], "ImageId");
+    let share = [("ImageId", image[0].as_str()), ("AddAccount.1", "42")];
+    bench.ok("ModifyImageSharePermission", &share);
+    let command = [
+        ("Type", "RunShellScript"),
+        ("CommandContent", "true"),
+        ("InstanceId.1", id.as_str()),
+        ("Tag.1.Key", "k"),
+        ("Tag.1.Value", "v"),
+    ];
+    bench.ok("RunCommand", &command);
+    let calls: [(&str, &[(&str, &str)]); 13] = [
         ("DescribeImages", &[]),
         ("DescribeImageFromFamily", &[("ImageFamily", "line")]),
         ("DescribeInstances", &[("MaxResults", "10")]),
@@ -285,6 +296,10 @@ fn answers_with_nothing_that_the_official_models_do_not_know() {
             &[("ResourceType", "image"), ("Tag.1.Key", "k")],
         ),
         ("DescribeRegions", &[]),
+        ("DescribeCloudAssistantStatus", &[]),
+        ("DescribeInvocations", &[("MaxResults", "10")]),
+        ("DescribeInvocationResults", &[]),
+        ("DescribeImageSharePermission", &share[..1]),
         ("DescribeInstanceTypes", &[]),
         ("StopInstances", &[("InstanceId.1", &id)]),
     ];

@@ -3,6 +3,7 @@
 pub(crate) mod agreement;
 mod folders;
 mod hostile;
+mod machine_images;
 mod messages;
 mod values;
 

@@ -1,10 +1,14 @@
 //! `MachineImage`: a line of custom images per architecture, named by a prefix, and how many of them are kept.
 
+mod build;
+mod change;
 mod names;
 mod op;
 mod plan;
+mod recipe;
 mod retention;
 mod seen;
+mod share;
 mod spec;
 mod templates;
 #[cfg(test)]
@@ -19,11 +23,16 @@ use crate::fault::Fault;
 use crate::ids::{ImageId, ResourceId};
 use crate::kind::{Context, Kind, Need, Outputs};
 use crate::kinds::aliyun_region::AliyunRegion;
+use crate::kinds::architecture::Architecture;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
-use crate::resource::{Problem, Resource};
+use crate::resource::{Problem, Reference, Resource};
 
-pub use spec::{Adopt, Architecture, Spec};
+pub use recipe::{Backoff, Base, Owner, Provision, Query, Share};
+pub use spec::{Adopt, Spec};
+
+/// The kind of the machines that build images.
+const BUILDERS: &str = "InstanceClass";
 
 /// The kind.
 #[derive(Debug)]
@@ -41,10 +50,16 @@ impl Kind for MachineImage {
 
     fn needs(spec: &Spec) -> Vec<Need> {
         let id = ResourceId::new(AliyunRegion::NAME, spec.region_ref.as_str());
-        vec![Need {
+        let region = Need {
             field: "spec.regionRef",
             id,
-        }]
+        };
+        let class = |(architecture, name): (&Architecture, &Reference)| Need {
+            field: recipe::class_field(*architecture),
+            id: ResourceId::new(BUILDERS, name.as_str()),
+        };
+        let classes = spec.instance_class_refs.iter().map(class);
+        std::iter::once(region).chain(classes).collect()
     }
 
     async fn observe(
@@ -75,8 +90,8 @@ impl Kind for MachineImage {
         resource.spec.architectures.iter().map(claim).collect()
     }
 
-    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, _: Timestamp) -> Plan<op::Op> {
-        plan::plan(resource, seen)
+    fn plan(resource: &Resource<Spec>, seen: &seen::Seen, now: Timestamp) -> Plan<op::Op> {
+        plan::plan(resource, seen, now)
     }
 
     fn why(

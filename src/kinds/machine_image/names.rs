@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::kinds::tags::Owner;
+use crate::kinds::architecture::Architecture;
+use crate::kinds::tags::{self, Owner};
 use crate::resource::Resource;
 
+use super::build::{self, Wanted};
 use super::seen::{Image, Phase, Seen};
-use super::spec::{Adopt, Architecture, Spec};
+use super::spec::{Adopt, Spec};
 
 /// The name that consumers look up.
 pub(super) fn latest(spec: &Spec, architecture: Architecture) -> String {
@@ -28,15 +30,15 @@ fn rest<'a>(spec: &Spec, architecture: Architecture, name: &'a str) -> Option<&'
     rest.strip_prefix(architecture.name())?.strip_prefix('-')
 }
 
-/// The dated name of an image: the minute of its creation, or the next one that is free in `taken`.
-/// An image that does not say when it was created is dated to the start of 1970.
+/// The dated name of an image: the minute of its creation, or of that of the machine it is made of, or the next one that is
+/// free in `taken`. What does not say when it was created is dated to the start of 1970.
 pub(super) fn free_dated(
     spec: &Spec,
     architecture: Architecture,
-    image: &Image,
+    created: Option<Timestamp>,
     taken: &BTreeSet<String>,
 ) -> String {
-    let mut minute = image.created.unwrap_or(Timestamp::EPOCH);
+    let mut minute = created.unwrap_or(Timestamp::EPOCH);
     loop {
         let name = format!(
             "{}-{architecture}-{}",
@@ -101,8 +103,8 @@ pub(super) enum Target<'a> {
     None,
 }
 
-/// Picks the image that `-latest` should name, out of ours of one architecture: the pinned one, else the newest
-/// Available.
+/// Picks the image that `-latest` should name, out of ours of one architecture: the pinned one, else the newest Available
+/// of the wanted version, else the one that it names, else the newest Available.
 pub(super) fn target<'a>(
     resource: &Resource<Spec>,
     seen: &'a Seen,
@@ -122,8 +124,21 @@ pub(super) fn target<'a>(
             return Target::PinMissing;
         }
     }
-    match ours.iter().find(available) {
-        Some(newest) => Target::Image(newest),
+    let latest = latest(&resource.spec, architecture);
+    let serving = || ours.iter().find(|it| available(it) && it.name == latest);
+    let preferred = match build::wanted(resource, seen, architecture) {
+        Wanted::Newest => None,
+        Wanted::Version(version) => {
+            let is_wanted = |it: &&&Image| it.tags.get(tags::VERSION) == Some(&version);
+            ours.iter()
+                .filter(available)
+                .find(is_wanted)
+                .or_else(serving)
+        }
+        Wanted::Unknown => serving(),
+    };
+    match preferred.or_else(|| ours.iter().find(available)) {
+        Some(target) => Target::Image(target),
         None => Target::None,
     }
 }

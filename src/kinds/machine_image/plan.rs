@@ -2,20 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use crate::clock::Timestamp;
+use crate::ids::AccountId;
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::{Cause, Health, Notice, Plan, Step, UnknownObject, Why};
 use crate::resource::{Goal, Resource};
 
+use super::build::{self, Wanted};
+use super::change::{Change, Effect, Subject};
 use super::names::{self, Target};
-use super::op::{Effect, Op, Subject};
+use super::op::Op;
 use super::retention;
 use super::seen::{Image, Phase, SWEPT, Seen};
-use super::spec::{Architecture, Spec};
+use super::share;
+use super::spec::Spec;
 use super::templates::{Word, word_on};
 use super::unmanaged;
 
-pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
-    let mut plan = lines(resource, seen);
+pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Plan<Op> {
+    let mut plan = lines(resource, seen, now);
     retention::sweep(&mut plan, resource, seen);
     plan.unmanaged = unmanaged::unmanaged(resource, seen);
     plan.listings = seen.listings();
@@ -24,13 +30,16 @@ pub(super) fn plan(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
 
 /// Whether an image is to be deleted, by what was seen of launch templates so far.
 pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
-    let steps = lines(resource, seen).steps;
-    let is_deletion = |it: &Step<Op>| matches!(it.op.effect, Effect::Delete { .. });
+    let steps = lines(resource, seen, seen.at).steps;
+    let is_deletion = |it: &Step<Op>| match &it.op {
+        Op::Change(op) => matches!(op.effect, Effect::Delete { .. }),
+        Op::Build(_) => false,
+    };
     steps.iter().any(is_deletion)
 }
 
 /// What is to be done about the images of each architecture.
-fn lines(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
+fn lines(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Plan<Op> {
     let mut plan = Plan::idle(Health::Ready);
     for architecture in &resource.spec.architectures {
         let line = Line {
@@ -41,13 +50,15 @@ fn lines(resource: &Resource<Spec>, seen: &Seen) -> Plan<Op> {
         };
         plan.groups.insert(line.group(), line.ours.len());
         match resource.policy.ensure {
-            Goal::Present => line.present(&mut plan),
+            Goal::Present => line.present(&mut plan, now),
             Goal::Absent => line.absent(&mut plan),
         }
     }
     // What puts names right comes before every deletion, of whatever architecture.
-    plan.steps
-        .sort_by_key(|it| it.chain == it.op.subject.object && it.group.is_some());
+    plan.steps.sort_by_key(|it| match &it.op {
+        Op::Change(op) => it.chain == op.subject.object && it.group.is_some(),
+        Op::Build(_) => false,
+    });
     plan
 }
 
@@ -65,7 +76,7 @@ impl Line<'_> {
         format!("images {}", self.architecture)
     }
 
-    fn present(&self, plan: &mut Plan<Op>) {
+    fn present(&self, plan: &mut Plan<Op>, now: Timestamp) {
         let adoptable = names::adoptable(self.resource, self.seen, self.architecture);
         for image in &adoptable {
             let cause = Cause::Upstream("an image of this line that nobody owns".to_owned());
@@ -81,8 +92,11 @@ impl Line<'_> {
             let cause = Cause::Upstream("the image could not be made".to_owned());
             self.delete(plan, failed, None, &cause);
         }
-        match names::target(self.resource, self.seen, (self.architecture, &self.ours)) {
-            Target::Image(target) => self.serve(plan, target),
+        let before = plan.steps.len();
+        let mut surplus = Vec::new();
+        let target = names::target(self.resource, self.seen, (self.architecture, &self.ours));
+        match target {
+            Target::Image(target) => surplus = self.serve(plan, target),
             Target::PinMissing => {
                 let pin = self.resource.spec.pinned().unwrap_or_default();
                 let message = format!(
@@ -90,26 +104,48 @@ impl Line<'_> {
                 );
                 plan.worsen(Health::Stuck(Why::new("PinMissing", message)));
             }
-            Target::None => plan.worsen(self.without_image()),
+            Target::None => {}
+        }
+        let is_served = plan.steps.len() == before;
+        let place = (self.architecture, now, is_served);
+        build::present(plan, self.resource, self.seen, place);
+        if target == Target::None {
+            plan.worsen(self.without_image());
+        }
+        // What is more than is kept goes on a listing that shows all the rest to hold.
+        if plan.steps.len() == before {
+            for (image, target) in surplus {
+                let cause = Cause::Clock(format!(
+                    "retention.keep={}",
+                    self.resource.spec.retention.keep
+                ));
+                self.delete(plan, image, Some(target), &cause);
+            }
         }
     }
 
     fn without_image(&self) -> Health {
         let prefix = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
-        if self.ours.iter().any(|it| it.phase == Phase::Making) {
-            return Health::Working(Why::new(
-                "ImageNotAvailable",
-                format!("the image of {prefix} is being made"),
-            ));
+        let wanted = build::wanted(self.resource, self.seen, self.architecture);
+        match wanted {
+            _ if self.ours.iter().any(|it| it.phase == Phase::Making) => {
+                let message = format!("the image of {prefix} is being made");
+                Health::Working(Why::new("ImageNotAvailable", message))
+            }
+            Wanted::Newest => {
+                let message =
+                    format!("there is no Available image of {prefix}, and nothing builds one");
+                Health::Stuck(Why::new("NoImage", message))
+            }
+            Wanted::Version(_) | Wanted::Unknown => {
+                let message = format!("there is no Available image of {prefix} yet");
+                Health::Working(Why::new("ImageNotAvailable", message))
+            }
         }
-        Health::Stuck(Why::new(
-            "NoImage",
-            format!("there is no Available image of {prefix}, and nothing builds one"),
-        ))
     }
 
-    /// Makes `-latest`, the tag `Latest` and the family name `target`; once they do, deletes the surplus.
-    fn serve(&self, plan: &mut Plan<Op>, target: &Image) {
+    /// Makes `-latest`, the tag `Latest` and the family name `target`; once they do, says what is more than is kept.
+    fn serve<'a>(&'a self, plan: &mut Plan<Op>, target: &'a Image) -> Vec<(&'a Image, &'a Image)> {
         if let Some(health) = self.name_taken(plan, target) {
             if let Health::Stuck(why) = &health {
                 plan.notices.push(Notice {
@@ -118,20 +154,36 @@ impl Line<'_> {
                 });
             }
             plan.worsen(health);
-            return;
+            return Vec::new();
         }
         let before = plan.steps.len();
         self.name(plan, target);
         self.mark(plan, target);
+        self.share(plan, target);
         if plan.steps.len() > before || plan.steps.iter().any(|it| it.chain == self.chain()) {
-            return;
+            return Vec::new();
         }
         let verdict = retention::judge(&self.resource.spec, &self.ours, &target.id);
         plan.notices.extend(verdict.notices);
-        let keep = self.resource.spec.retention.keep;
-        for image in verdict.surplus {
-            let cause = Cause::Clock(format!("retention.keep={keep}"));
-            self.delete(plan, image, Some(target), &cause);
+        verdict.surplus.into_iter().map(|it| (it, target)).collect()
+    }
+
+    /// Shares what `-latest` names with exactly those accounts that are written.
+    fn share(&self, plan: &mut Plan<Op>, target: &Image) {
+        let Some(share) = &self.resource.spec.share else {
+            return;
+        };
+        let wanted = share.accounts.iter().map(|it| AccountId::new(it)).collect();
+        match share::toward(self.seen, target, &wanted) {
+            Ok(effects) => {
+                for effect in effects {
+                    self.step(plan, target, effect, Cause::File("spec.share.accounts"));
+                }
+            }
+            Err(fault) => plan.unknown.push(UnknownObject {
+                object: target.id.to_string(),
+                reason: fault.to_string(),
+            }),
         }
     }
 
@@ -139,8 +191,8 @@ impl Line<'_> {
     fn name_taken(&self, plan: &Plan<Op>, target: &Image) -> Option<Health> {
         let name = names::latest(&self.resource.spec, self.architecture);
         let goes = |image: &Image| {
-            let mut objects = plan.steps.iter().map(|it| &it.op.subject.object);
-            objects.any(|it| it == image.id.as_str())
+            let mut objects = plan.steps.iter().map(|it| crate::kind::Op::object(&it.op));
+            objects.any(|it| it == Some(image.id.as_str()))
         };
         let is_of_line = |image: &Image| self.ours.iter().any(|it| it.id == image.id);
         let stays = |it: &Image| match it.phase {
@@ -191,7 +243,7 @@ impl Line<'_> {
             taken.extend(self.seen.images.iter().map(|it| it.name.clone()));
         }
         for image in misnamed {
-            let to = names::free_dated(spec, self.architecture, image, &taken);
+            let to = names::free_dated(spec, self.architecture, image.dated(), &taken);
             taken.insert(to.clone());
             let cause = if image.name == latest {
                 self.moved(target)
@@ -252,6 +304,7 @@ impl Line<'_> {
     }
 
     fn absent(&self, plan: &mut Plan<Op>) {
+        build::absent(plan, self.resource, self.seen, self.architecture);
         let latest = names::latest(&self.resource.spec, self.architecture);
         let mut ours = self.ours.clone();
         ours.sort_by_key(|it| (it.name == latest, it.created));
@@ -304,10 +357,10 @@ impl Line<'_> {
         } else {
             self.chain()
         };
-        let op = Op {
+        let op = Op::Change(Change {
             subject: self.subject(image),
             effect,
-        };
+        });
         plan.steps.push(Step {
             op,
             cause,
@@ -336,15 +389,22 @@ impl Line<'_> {
         };
         let mut push = |effect| {
             plan.steps.push(Step {
-                op: Op {
+                op: Op::Change(Change {
                     subject: self.subject(image),
                     effect,
-                },
+                }),
                 cause: cause.clone(),
                 chain: chain.clone(),
                 group: Some(self.group()),
             });
         };
+        match share::toward(self.seen, image, &BTreeSet::new()) {
+            Ok(effects) => effects.into_iter().for_each(&mut push),
+            Err(fault) => {
+                let (object, reason) = (image.id.to_string(), fault.to_string());
+                return plan.unknown.push(UnknownObject { object, reason });
+            }
+        }
         if self.resource.spec.retention.delete_snapshots && !image.snapshots.is_empty() {
             push(Effect::Orphan {
                 snapshots: image.snapshots.clone(),

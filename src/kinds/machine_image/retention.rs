@@ -7,7 +7,8 @@ use crate::kinds::tags;
 use crate::plan::{Cause, Notice, Plan, Step, Why};
 use crate::resource::Resource;
 
-use super::op::{Effect, Op, Subject};
+use super::change::{Change, Effect, Subject};
+use super::op::Op;
 use super::seen::{Image, Phase, SWEPT, Seen, Snapshot};
 use super::spec::Spec;
 
@@ -60,7 +61,8 @@ pub(super) fn kept_because(spec: &Spec, image: &Image) -> Option<(&'static str, 
     if image.in_use {
         return Some(("InUse", "an instance uses it"));
     }
-    if image.shared {
+    // What we share ourselves is unshared before it is deleted.
+    if image.shared && spec.share.is_none() {
         return Some(("Shared", "it is shared with other accounts"));
     }
     if image.created.is_none() {
@@ -74,7 +76,7 @@ pub(super) fn sweep(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen)
     let orphans = orphans(resource, seen);
     for (snapshot, image) in &orphans {
         plan.steps.push(Step {
-            op: Op {
+            op: Op::Change(Change {
                 subject: Subject {
                     place: seen.home.place.clone(),
                     scope: seen.home.scope.clone(),
@@ -85,7 +87,7 @@ pub(super) fn sweep(plan: &mut Plan<Op>, resource: &Resource<Spec>, seen: &Seen)
                 effect: Effect::DeleteSnapshot {
                     image: (*image).to_owned(),
                 },
-            },
+            }),
             cause: Cause::Upstream(format!("image {image} is gone")),
             chain: snapshot.id.to_string(),
             group: None,

@@ -10,16 +10,19 @@ use crate::fault::Fault;
 use crate::ids::{ImageId, LaunchTemplateId, SnapshotId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{AliyunRegion, Home};
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::pages;
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
+use super::build::{self, Bench};
 use super::plan::deletes_images;
-use super::spec::{Architecture, Spec};
+use super::share::{self, Shares};
+use super::spec::Spec;
 
 /// What was seen for one line of images.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// Where, and whose objects are ours.
     pub home: Home,
@@ -33,6 +36,10 @@ pub struct Seen {
     pub snapshots: Option<Vec<Snapshot>>,
     /// How many the region has in all, where they were looked at.
     pub snapshots_listed: usize,
+    /// What builds the line's images; none: nothing does.
+    pub bench: Option<Fact<Bench>>,
+    /// With which accounts images are shared, where that is managed.
+    pub shares: Fact<Shares>,
     /// All launch templates; none: no image is to be deleted, whatever they say.
     pub templates: Option<Fact<Vec<Template>>>,
 }
@@ -60,6 +67,8 @@ pub struct Image {
     pub family: Option<String>,
     /// The snapshots behind it.
     pub snapshots: Vec<SnapshotId>,
+    /// How much of it is made, as in `45%`; empty: the service does not say.
+    pub progress: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -123,6 +132,17 @@ impl Seen {
             let calls = pages(templates.len(), 50) + versions.sum::<u64>();
             listings.insert(listing("launch templates"), calls);
         }
+        if let Some(Fact::Known(bench)) = &self.bench {
+            listings.extend(bench.listings(&self.home.place));
+        }
+        if let Fact::Known(shares) = &self.shares {
+            let of = |image: &ImageId| listing(&format!("shares of {image}"));
+            listings.extend(
+                shares
+                    .iter()
+                    .map(|(image, it)| (of(image), pages(it.len(), 100))),
+            );
+        }
         listings
     }
 }
@@ -131,6 +151,16 @@ impl Image {
     /// Whose it is.
     pub fn owner(&self, resource: &Resource<Spec>, home: &Home) -> Owner {
         tags::owner(&self.tags, &home.scope, &resource.id)
+    }
+
+    /// The time that its dated name tells: when its builder was created, of what we built, else its own.
+    pub fn dated(&self) -> Option<Timestamp> {
+        let built = || {
+            self.tags.get(tags::BUILDER)?;
+            let seconds: i64 = self.tags.get(tags::BUILD_TIMESTAMP)?.parse().ok()?;
+            Some(Timestamp::from_millis(seconds.checked_mul(1000)?))
+        };
+        built().or(self.created)
     }
 }
 
@@ -157,6 +187,8 @@ pub(super) async fn observe(
         None
     };
     let mut seen = see(resource, home, &images, snapshots.as_deref());
+    seen.bench = build::observe(resource, context, &seen).await;
+    seen.shares = share::observe(resource, context, &seen).await;
     // Each template is a call of its own, so they are read only where their word decides.
     seen.templates = if deletes_images(resource, &seen) {
         Some(match ecs.launch_templates(&seen.home.place).await {
@@ -186,6 +218,8 @@ fn see(
         snapshots: left,
         snapshots_listed: snapshots.map_or(0, |it| it.items().len()),
         home,
+        bench: None,
+        shares: Fact::Known(Shares::new()),
         templates: Some(Fact::Known(Vec::new())),
     }
 }
@@ -263,6 +297,7 @@ pub(super) fn image(seen: &aliyun::Image) -> Image {
         size_gib: seen.size_gib,
         family: seen.family.clone(),
         snapshots: seen.snapshots.clone(),
+        progress: seen.progress.clone(),
         tags: seen.tags.clone(),
     }
 }

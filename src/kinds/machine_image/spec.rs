@@ -1,11 +1,14 @@
 //! What may be written of a `MachineImage`.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::architecture::Architecture;
 use crate::resource::{Problem, Reference};
+
+use super::recipe::{self, Backoff, Base, Provision, Share, each_architecture};
 
 /// A line of custom images per architecture, named by a prefix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,38 +35,30 @@ pub struct Spec {
     #[serde(default = "image_family")]
     #[schemars(regex(pattern = r"^(<prefix>|[A-Za-z])([A-Za-z0-9:_-]|<prefix>|<arch>){1,99}$"))]
     pub image_family: String,
+    /// What a build begins with; nothing is built, where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// What is done on the machine before it becomes an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provision: Option<Provision>,
+    /// When failed builds are given up.
+    #[serde(default)]
+    pub backoff: Backoff,
+    /// The `InstanceClass` that builds each architecture.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "each_architecture::<Reference>")]
+    pub instance_class_refs: BTreeMap<Architecture, Reference>,
+    /// Any new value makes a new version.
+    #[serde(default)]
+    #[schemars(length(max = 128))]
+    pub force_nonce: String,
+    /// Who may use the image that `-latest` names; not managed, where nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
 }
 
 fn image_family() -> String {
     "<prefix>-<arch>".to_owned()
-}
-
-/// An architecture of machines, in the words of container platforms.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// `x86_64`.
-    Amd64,
-    /// `aarch64`.
-    Arm64,
-}
-
-impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl Architecture {
-    /// As it is written in files and in the names of images.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Amd64 => "amd64",
-            Self::Arm64 => "arm64",
-        }
-    }
 }
 
 /// How many images are kept.
@@ -124,7 +119,7 @@ impl Spec {
 }
 
 pub(super) fn validate(spec: &Spec) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = recipe::validate(spec);
     let mut problem = |path: &str, message: String| {
         problems.push(Problem {
             path: path.to_owned(),

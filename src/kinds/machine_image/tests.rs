@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::ids::{ImageId, RegionId, ResourceId, SnapshotId};
 use crate::kinds::aliyun_region::Home;
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
 use crate::plan::{Cause, Health};
 use crate::providers::aliyun::Place;
@@ -14,7 +15,7 @@ use crate::resource::{Policy, Resource, Source};
 
 use super::plan::plan;
 use super::seen::{Image, Phase, Seen, Snapshot};
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 
 pub(super) fn resource(spec: &str) -> Resource<Spec> {
     let mut value = serde_json::json!({
@@ -51,6 +52,7 @@ fn image(line: &str, resource: &Resource<Spec>) -> Image {
         size_gib: 20,
         family: None,
         snapshots: vec![SnapshotId::new(&id.replace('m', "s"))],
+        progress: String::new(),
         tags: BTreeMap::new(),
     };
     for word in words {
@@ -99,12 +101,14 @@ pub(super) fn seen(images: &str, resource: &Resource<Spec>) -> Seen {
         at: Timestamp::parse("2026-11-21T02:00:00Z").expect("a valid time"),
         snapshots: None,
         snapshots_listed: 0,
+        bench: None,
+        shares: Fact::Known(BTreeMap::new()),
         templates: Some(Fact::Known(Vec::new())),
     }
 }
 
 fn show(resource: &Resource<Spec>, seen: &Seen) -> String {
-    let plan = plan(resource, seen);
+    let plan = plan(resource, seen, seen.at);
     let mut text = String::new();
     for step in &plan.steps {
         let why = match &step.cause {
@@ -118,7 +122,8 @@ fn show(resource: &Resource<Spec>, seen: &Seen) -> String {
         let _ = writeln!(
             text,
             "{verb} {} {} [{why}]",
-            step.op.subject.object, step.op
+            crate::kind::Op::object(&step.op).unwrap_or("new"),
+            step.op
         );
     }
     for notice in &plan.notices {

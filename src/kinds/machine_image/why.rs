@@ -1,13 +1,15 @@
 //! Which rule keeps or removes one image or snapshot, and what would change that: pure.
 
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags::{self, Owner};
-use crate::plan::{Because, Cause, Fate};
+use crate::plan::{Because, Cause, Fate, Step};
 use crate::resource::{Goal, Resource};
 
+use super::change::Effect;
 use super::names::{self, Target};
-use super::op::{Effect, Op};
+use super::op::Op;
 use super::seen::{Image, Phase, Seen};
-use super::spec::{Architecture, Spec};
+use super::spec::Spec;
 use super::{plan, retention};
 
 /// What is said of one object: its fate, the rule, what would change that, and the field that says so.
@@ -50,14 +52,17 @@ fn foreign(whose: &str) -> Said {
 
 /// What the plan does with it says more than any rule.
 fn ours(resource: &Resource<Spec>, seen: &Seen, image: &Image) -> Said {
-    let plan = plan::plan(resource, seen);
-    let steps = plan.steps.iter();
-    let steps: Vec<_> = steps
-        .filter(|it| it.op.subject.object == image.id.as_str())
-        .collect();
-    let deletion = steps.iter().find(|it| is_deletion(&it.op));
-    let first = deletion.or_else(|| steps.first());
-    let said = match first.map(|it| (&it.op.effect, &it.cause)) {
+    let plan = plan::plan(resource, seen, seen.at);
+    let on_image = |it: &Step<Op>| match &it.op {
+        Op::Change(op) if op.subject.object == image.id.as_str() => {
+            Some((op.effect.clone(), it.cause.clone()))
+        }
+        Op::Change(_) | Op::Build(_) => None,
+    };
+    let steps: Vec<(Effect, Cause)> = plan.steps.iter().filter_map(on_image).collect();
+    let is_deletion = |it: &&(Effect, Cause)| matches!(it.0, Effect::Delete { .. });
+    let first = steps.iter().find(is_deletion).or_else(|| steps.first());
+    let said = match first.map(|(effect, cause)| (effect, cause)) {
         Some((Effect::Delete { .. } | Effect::Orphan { .. }, cause)) => removed(image, cause),
         Some((Effect::Adopt, _)) => (
             Fate::Changes,
@@ -75,10 +80,6 @@ fn ours(resource: &Resource<Spec>, seen: &Seen, image: &Image) -> Said {
         }
         None => said,
     }
-}
-
-fn is_deletion(op: &Op) -> bool {
-    matches!(op.effect, Effect::Delete { .. })
 }
 
 fn removed(image: &Image, cause: &Cause) -> Said {

@@ -77,7 +77,7 @@ impl Call<'_> {
     fn kind(&self, place: &Place) -> String {
         let (service, action) = (self.service.name(), self.action);
         match self.service {
-            Service::Ecs => format!("{service} {action} {}", place.region),
+            Service::Ecs | Service::Vpc => format!("{service} {action} {}", place.region),
             Service::Sts => format!("{service} {action}"),
         }
     }
@@ -103,9 +103,12 @@ impl Call<'_> {
     /// How long an answer may take to begin: what the official SDKs allow (`timeout_config.json`).
     fn read_max(&self) -> Duration {
         Duration::from_secs(match self.action {
+            "RunInstances" => 86,
             "DeleteInstance" => 66,
             "DescribeImages" => 38,
-            "DeleteImage" => 36,
+            "CreateImage" | "DeleteImage" => 36,
+            "StopInstance" => 27,
+            "DescribeSpotPriceHistory" => 22,
             "DeleteSnapshot" => 17,
             _ => 10,
         })
@@ -140,10 +143,13 @@ impl Aliyun {
         let url = self.endpoints.url(call.service, place)?;
         let credentials = self.credentials().await?;
         let mut call = call.clone();
-        if call.service == Service::Ecs {
+        match call.service {
             // Actions without such a parameter take it as a common one.
-            call.parameters
-                .insert("RegionId".to_owned(), place.region.as_str().to_owned());
+            Service::Ecs | Service::Vpc => {
+                let region = place.region.as_str().to_owned();
+                call.parameters.insert("RegionId".to_owned(), region);
+            }
+            Service::Sts => {}
         }
         let kind = call.kind(place);
         let (call, url, credentials, kind) = (&call, &url, credentials.as_ref(), kind.as_str());

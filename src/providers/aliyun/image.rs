@@ -1,6 +1,6 @@
 //! Machine images.
 //!
-//! Source: ECS API reference, `DescribeImages`, `ModifyImageAttribute`, `DeleteImage`.
+//! Source: ECS API reference, `DescribeImages`, `CreateImage`, `ModifyImageAttribute`, `DeleteImage`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::Aliyun;
 use super::call::{Call, Parameters, parameters};
 use super::index::Images;
+use super::launch::named_tags;
 use super::listing::Listing;
 use super::place::{Place, Service};
 use super::wire::Fields;
 use crate::clock::Timestamp;
 use crate::fact::Complete;
 use crate::fault::{Class, Fault};
-use crate::ids::{ImageId, SnapshotId};
+use crate::ids::{ImageId, InstanceId, SnapshotId};
 use crate::retry::Effect;
 
 /// A machine image of this account.
@@ -42,6 +43,8 @@ pub struct Image {
     pub family: Option<String>,
     /// The snapshots behind it.
     pub snapshots: Vec<SnapshotId>,
+    /// How much of it is made, as in `45%`; empty: the service does not say.
+    pub progress: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -88,10 +91,22 @@ pub struct ImageChange {
     pub family: Option<String>,
 }
 
+/// An image to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewImage {
+    /// Its name, unique in account and region.
+    pub name: String,
+    /// What a person reads of it.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// Without this only Available ones are listed.
 const ALL_STATUSES: &str = "Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated";
 
-const IMAGES: Listing<Image> = Listing {
+pub(super) const IMAGES: Listing<Image> = Listing {
+    service: Service::Ecs,
     action: "DescribeImages",
     doing: "list the images",
     outer: "Images",
@@ -101,7 +116,7 @@ const IMAGES: Listing<Image> = Listing {
     read,
 };
 
-fn read(item: Fields<'_>) -> Result<Image, String> {
+pub(super) fn read(item: Fields<'_>) -> Result<Image, String> {
     let mut snapshots = Vec::new();
     for disk in item.list("DiskDeviceMappings", "DiskDeviceMapping")? {
         snapshots.extend(disk.optional("SnapshotId")?.map(SnapshotId::new));
@@ -118,6 +133,7 @@ fn read(item: Fields<'_>) -> Result<Image, String> {
         size_gib: item.number("Size")?,
         family: item.optional("ImageFamily")?.map(str::to_owned),
         snapshots,
+        progress: item.optional("Progress")?.unwrap_or_default().to_owned(),
         tags: item.tags()?,
     })
 }
@@ -135,6 +151,11 @@ impl Aliyun {
             Ok(Images::of(listed))
         };
         self.images.get(place, read).await
+    }
+
+    /// All images of the account, as they are now.
+    pub async fn images_now(&self, place: &Place) -> Result<Complete<Image>, Fault> {
+        self.list_by_number(place, &IMAGES, &own()).await
     }
 
     /// One image as it is now; none: the account has no such image.
@@ -186,6 +207,33 @@ impl Aliyun {
                 .extend(value.clone().map(|it| (name.to_owned(), it)));
         }
         call.effect = Effect::Once;
+        let outcome = self.call(place, &call).await;
+        self.images.forget(place);
+        outcome.map(|_| ())
+    }
+
+    /// Begins to make an image of an instance, once for each token; it is there long before it is Available.
+    pub async fn create_image(
+        &self,
+        place: &Place,
+        (instance, image): (&InstanceId, &NewImage),
+        token: &str,
+    ) -> Result<(), Fault> {
+        let mut all = parameters([
+            ("InstanceId", instance.as_str()),
+            ("ImageName", &image.name),
+            ("Description", &image.description),
+            ("ClientToken", token),
+        ]);
+        all.extend(named_tags(&image.tags));
+        let call = Call {
+            service: Service::Ecs,
+            action: "CreateImage",
+            doing: "make an image",
+            effect: Effect::Repeatable,
+            subject: Some(instance.as_str()),
+            parameters: all,
+        };
         let outcome = self.call(place, &call).await;
         self.images.forget(place);
         outcome.map(|_| ())

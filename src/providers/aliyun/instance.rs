@@ -1,6 +1,6 @@
 //! Instances: machines that are rented.
 //!
-//! Source: ECS API reference, `DescribeInstances`, `DeleteInstance`.
+//! Source: ECS API reference, `DescribeInstances`, `StopInstance`, `ModifyInstanceAutoReleaseTime`, `DeleteInstance`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct Instance {
     pub deletion_protected: bool,
     /// The zone that it is in.
     pub zone: String,
+    /// Why the service is about to take it, as in `Recycling`; empty: it is not.
+    pub locks: Vec<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -77,6 +79,7 @@ impl InstanceStatus {
 }
 
 const INSTANCES: Listing<Instance> = Listing {
+    service: Service::Ecs,
     action: "DescribeInstances",
     doing: "list the instances",
     outer: "Instances",
@@ -87,6 +90,10 @@ const INSTANCES: Listing<Instance> = Listing {
 };
 
 fn read(item: Fields<'_>) -> Result<Instance, String> {
+    let mut locks = Vec::new();
+    for lock in item.list("OperationLocks", "LockReason")? {
+        locks.extend(lock.optional("LockReason")?.map(str::to_owned));
+    }
     Ok(Instance {
         id: InstanceId::new(item.id("InstanceId")?),
         name: item.text("InstanceName")?.to_owned(),
@@ -104,6 +111,7 @@ fn read(item: Fields<'_>) -> Result<Instance, String> {
         prepaid: item.optional("InstanceChargeType")? == Some("PrePaid"),
         deletion_protected: item.flag("DeletionProtection")? == Some(true),
         zone: item.optional("ZoneId")?.unwrap_or_default().to_owned(),
+        locks,
         tags: item.tags()?,
     })
 }
@@ -118,6 +126,12 @@ impl Aliyun {
                 .await
         };
         self.instances.get(place, read).await
+    }
+
+    /// All instances of the region, as they are now.
+    pub async fn instances_now(&self, place: &Place) -> Result<Complete<Instance>, Fault> {
+        self.list_by_token(place, &INSTANCES, &Parameters::new())
+            .await
     }
 
     /// One instance as it is now; none: it is not there, or not visible yet.
@@ -170,18 +184,65 @@ impl Aliyun {
         self.visible.get(place, prove).await.map(|_| ())
     }
 
+    /// Stops a running instance as its system would; one that is stopped stays so.
+    pub async fn stop_instance(&self, place: &Place, id: &InstanceId) -> Result<(), Fault> {
+        let mut call = on_instance("StopInstance", "stop an instance", id);
+        // The disk stays as it is only while it is paid for (`StoppedMode`).
+        call.parameters
+            .insert("StoppedMode".to_owned(), "KeepCharging".to_owned());
+        let outcome = self.call(place, &call).await;
+        self.instances.forget(place);
+        outcome.map(|_| ())
+    }
+
+    /// Moves the time at which the service releases an instance by itself: a full minute, at least half an hour ahead.
+    pub async fn release_at(
+        &self,
+        place: &Place,
+        id: &InstanceId,
+        release: Timestamp,
+    ) -> Result<(), Fault> {
+        let doing = "move the release time of an instance";
+        let mut call = on_instance("ModifyInstanceAutoReleaseTime", doing, id);
+        call.parameters
+            .insert("AutoReleaseTime".to_owned(), release.to_string());
+        let outcome = self.call(place, &call).await;
+        self.instances.forget(place);
+        outcome.map(|_| ())
+    }
+
+    /// Makes sure that an instance could be deleted; nothing is.
+    pub async fn prove_deletable(&self, place: &Place, id: &InstanceId) -> Result<(), Fault> {
+        let doing = "make sure that an instance can be deleted";
+        let mut call = on_instance("DeleteInstance", doing, id);
+        call.effect = Effect::Read;
+        call.parameters
+            .extend(parameters([("Force", "true"), ("DryRun", "true")]));
+        match self.call(place, &call).await {
+            Err(fault) if fault::dry_run_passed(&fault) => Ok(()),
+            Err(fault) => Err(fault),
+            Ok(_) => Err(call.fault(Class::Bug, "a dry run was not answered as one")),
+        }
+    }
+
     /// Deletes an instance, running or not; one that does not exist is deleted already.
     pub async fn delete_instance(&self, place: &Place, id: &InstanceId) -> Result<(), Fault> {
-        let call = Call {
-            service: Service::Ecs,
-            action: "DeleteInstance",
-            doing: "delete an instance",
-            effect: Effect::Repeatable,
-            subject: Some(id.as_str()),
-            parameters: parameters([("InstanceId", id.as_str()), ("Force", "true")]),
-        };
+        let mut call = on_instance("DeleteInstance", "delete an instance", id);
+        call.parameters
+            .insert("Force".to_owned(), "true".to_owned());
         let outcome = self.call(place, &call).await;
         self.instances.forget(place);
         gone_is_done(outcome.map(|_| ()))
+    }
+}
+
+fn on_instance<'a>(action: &'static str, doing: &'static str, id: &'a InstanceId) -> Call<'a> {
+    Call {
+        service: Service::Ecs,
+        action,
+        doing,
+        effect: Effect::Repeatable,
+        subject: Some(id.as_str()),
+        parameters: parameters([("InstanceId", id.as_str())]),
     }
 }

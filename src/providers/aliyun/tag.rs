@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Aliyun;
 use super::call::{Call, Parameters, parameters};
+use super::launch::named_tags;
 use super::place::{Place, Service};
 use crate::fault::Fault;
 use crate::retry::Effect;
@@ -43,12 +44,7 @@ impl Aliyun {
         ids: &[String],
         tags: &BTreeMap<String, String>,
     ) -> Result<(), Fault> {
-        let mut named = Parameters::new();
-        for (number, (key, value)) in (1..).zip(tags) {
-            named.insert(format!("Tag.{number}.Key"), key.clone());
-            named.insert(format!("Tag.{number}.Value"), value.clone());
-        }
-        self.change_tags("TagResources", place, (sort, ids), named)
+        self.change_tags("TagResources", place, (sort, ids), named_tags(tags))
             .await
     }
 

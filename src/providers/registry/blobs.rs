@@ -6,10 +6,10 @@ use http::{HeaderMap, Method};
 use reqwest::Url;
 use tokio::time::timeout;
 
+use super::call::{Call, Reply};
 use super::fault::{SERVICE, headers_prove_absence, proves_absence};
 use super::manifests::unproven;
 use super::places::refuse_way;
-use super::transport::{Call, Reply};
 use super::{Blob, Location, Registries, is_repository};
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::auth::Scopes;
 use super::blobs::{blob_call, led_to};
-use super::transport::{Call, Reply, To};
+use super::call::{Call, Reply, To};
 use super::{Blob, Location, Registries, is_repository};
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;

@@ -1,20 +1,25 @@
-//! What the answers of registries mean: the only file that knows their error codes.
+//! What the answers of registries mean: the only place that knows their error codes.
 //!
 //! Sources: OCI distribution specification, "Error Codes"; what ghcr.io and Alibaba Cloud's registry answer beyond it is as
 //! users have reported it. What a code means for us is our own reading.
 
-use std::time::Duration;
+mod absence;
+mod hint;
+mod wait;
 
 use http::HeaderMap;
 use oci_client::errors::{OciEnvelope, OciErrorCode};
 use serde_json::Value;
 
+use self::wait::wait;
+use super::call::Call;
 use super::credentials::Credential;
-use super::transport::Call;
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::providers::secret::{Secret, clean};
 use crate::retry::Effect;
+
+pub(super) use self::absence::{headers_prove_absence, proves_absence};
 
 /// How requests are counted.
 pub(super) const SERVICE: &str = "registry";
@@ -22,8 +27,6 @@ pub(super) const SERVICE: &str = "registry";
 const BEGIN_MAX: usize = 80;
 /// How much is shown of what an error says beyond its message.
 const DETAIL_MAX: usize = 200;
-/// The longest wait that is believed: after it we ask again, for nobody else would ever end it.
-const WAIT_MOST: Duration = Duration::from_secs(3600);
 
 /// Whether a registry refused what it does not do at all, as ghcr.io does deletions of manifests.
 pub fn is_unsupported(fault: &Fault) -> bool {
@@ -127,59 +130,6 @@ impl Refusal<'_> {
         };
         Said { code: None, text }
     }
-
-    fn hint(&self, class: &Class, said: &Said) -> Option<String> {
-        if said.text.contains(UNKNOWN_CLASS) {
-            return Some(
-                "this registry takes no attestations of this form; `attestations: auto` or `drop` of the Registry leaves them out"
-                    .to_owned(),
-            );
-        }
-        let host = &self.call.at.site.host;
-        let is_aliyun = host.ends_with(".aliyuncs.com");
-        match class {
-            Class::Denied => Some(denied(host, self.credential)),
-            Class::Gone if self.call.effect != Effect::Read => Some(format!(
-                "does {} exist, and may it be made by a push?",
-                self.call.at.repository
-            )),
-            Class::Invalid if is_aliyun => Some(
-                "does the namespace exist, and does it make repositories by itself?".to_owned(),
-            ),
-            Class::Invalid
-            | Class::Account
-            | Class::NoCapacity
-            | Class::DiskUnsupported
-            | Class::InUse
-            | Class::Gone
-            | Class::NotYet
-            | Class::TokenUsed
-            | Class::Throttled { .. }
-            | Class::Unavailable { .. }
-            | Class::Bug => None,
-        }
-    }
-}
-
-fn denied(host: &str, credential: Option<&Credential>) -> String {
-    match credential {
-        None => format!(
-            "there are no credentials for {host}: log in with `docker login {host}`, or name variables in the Registry's credentials"
-        ),
-        Some(it) if it.source == "GITHUB_TOKEN" => {
-            "GITHUB_TOKEN needs `packages: write` of its workflow (`read` to look), and access in the package's settings, under \"Manage Actions access\""
-                .to_owned()
-        }
-        Some(it) if host == "ghcr.io" => format!(
-            "the token in {} needs read:packages, write:packages to push; a classic token, for others are not taken",
-            it.source
-        ),
-        Some(it) if host.ends_with(".aliyuncs.com") => format!(
-            "may the user of {} do this, does the namespace exist, and does it make repositories by itself?",
-            it.source
-        ),
-        Some(it) => format!("may the user of {} do this?", it.source),
-    }
 }
 
 /// A code as it is written.
@@ -220,80 +170,10 @@ fn class(status: u16, code: Option<&OciErrorCode>, text: &str, effect: Effect) -
     }
 }
 
-/// Whether an answer with status 404 proves that there is no such thing: a registry says so in JSON, by its own codes.
-pub(super) fn proves_absence(body: &[u8]) -> bool {
-    let Ok(envelope) = serde_json::from_slice::<OciEnvelope>(body) else {
-        return false;
-    };
-    let is_absence = |it: &OciErrorCode| {
-        let known = [
-            OciErrorCode::ManifestUnknown,
-            OciErrorCode::NameUnknown,
-            OciErrorCode::BlobUnknown,
-        ];
-        known.contains(it)
-    };
-    !envelope.errors.is_empty() && envelope.errors.iter().all(|it| is_absence(&it.code))
-}
-
-/// Whether an answer to HEAD with status 404 proves it: there is no body, so its headers must be those of a registry. Anything
-/// less is to be asked again with a body.
-pub(super) fn headers_prove_absence(headers: &HeaderMap) -> bool {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|it| it.to_str().ok())
-            .unwrap_or_default()
-    };
-    let is_json = text("content-type").starts_with("application/json");
-    is_json && !text("docker-distribution-api-version").is_empty()
-}
-
-/// How long a registry asks us to wait: by the header, in seconds or as a date (RFC 9110, "Retry-After"), or in the words of
-/// ghcr.io, `retry-after: 10.305464ms, allowed: 2000/minute`.
-fn wait(headers: &HeaderMap, text: &str, now: Timestamp) -> Option<Duration> {
-    let header = headers.get("retry-after").and_then(|it| it.to_str().ok());
-    let by_header = header.and_then(|it| match it.trim().parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(Timestamp::parse_http_date(it.trim())?.since(now)),
-    });
-    let wait = by_header.or_else(|| {
-        let text = text.to_ascii_lowercase();
-        let (_, rest) = text.split_once("retry-after:")?;
-        let is_end = |it: char| it == ',' || it == ';' || it == '"';
-        duration(rest.split(is_end).next()?.trim())
-    });
-    wait.map(|it| it.min(WAIT_MOST))
-}
-
-/// Reads a duration as Go writes it, as in `1m10.5s`.
-fn duration(text: &str) -> Option<Duration> {
-    let (mut rest, mut total) = (text, Duration::ZERO);
-    while !rest.is_empty() {
-        let digits = rest.find(|it: char| !it.is_ascii_digit() && it != '.')?;
-        let (number, after) = rest.split_at(digits);
-        let letters = after
-            .find(|it: char| it.is_ascii_digit())
-            .unwrap_or(after.len());
-        let (unit, after) = after.split_at(letters);
-        let seconds = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        let number: f64 = number.parse().ok()?;
-        total = total.checked_add(Duration::try_from_secs_f64(number * seconds).ok()?)?;
-        rest = after;
-    }
-    (!text.is_empty()).then_some(total)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const fn throttled(millis: u64) -> Class {
@@ -302,7 +182,7 @@ mod tests {
         }
     }
 
-    fn error(code: &str, message: &str) -> String {
+    pub(super) fn error(code: &str, message: &str) -> String {
         serde_json::json!({"errors": [{"code": code, "message": message}]}).to_string()
     }
 
@@ -472,43 +352,6 @@ mod tests {
         ] {
             let fault = judge(Effect::Read, status, body, header);
             assert_eq!(fault.class, expected, "{status} {body} {header:?}");
-        }
-    }
-
-    #[test]
-    fn reads_durations_as_go_writes_them() {
-        for (text, expected) in [
-            ("10ns", Some(10)),
-            ("1.5µs", Some(1500)),
-            ("2us", Some(2000)),
-            ("1h0m0.5s", Some(3_600_500_000_000)),
-            ("", None),
-            ("10", None),
-            ("s", None),
-            ("1x", None),
-            ("-1s", None),
-            ("1.2.3s", None),
-        ] {
-            let read = duration(text).map(|it| it.as_nanos());
-            assert_eq!(read, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn only_a_registry_proves_that_there_is_nothing() {
-        for (body, expected) in [
-            (error("MANIFEST_UNKNOWN", ""), true),
-            (error("NAME_UNKNOWN", ""), true),
-            (error("DENIED", ""), false),
-            (
-                r#"{"errors": [{"code": "NAME_UNKNOWN"}, {"code": "UNAUTHORIZED"}]}"#.to_owned(),
-                false,
-            ),
-            (r#"{"errors": []}"#.to_owned(), false),
-            ("<html>not found</html>".to_owned(), false),
-            (String::new(), false),
-        ] {
-            assert_eq!(proves_absence(body.as_bytes()), expected, "{body}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use serde::Deserialize;
 
+use super::call::{Call, Reply};
 use super::content::{DOCKER_LIST, DOCKER_MANIFEST, MANIFEST_BYTES_MAX, OCI_INDEX, OCI_MANIFEST};
 use super::fault::{headers_prove_absence, proves_absence};
-use super::transport::{Call, Reply};
 use super::{Head, Location, Manifest, Registries, is_repository, is_tag};
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;

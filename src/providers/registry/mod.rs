@@ -31,6 +31,7 @@ use self::ways::Ways;
 
 mod auth;
 mod blobs;
+mod call;
 pub mod content;
 mod copy;
 mod credentials;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use http::Method;
 
+use super::call::{Call, Reply, To};
 use super::content::{Content, MANIFEST_BYTES_MAX, OCI_INDEX};
-use super::transport::{Call, Reply, To};
 use super::{Location, Manifest, Registries, is_repository};
 use crate::fault::{Class, Fault};
 use crate::ids::Digest;

@@ -9,9 +9,9 @@ use http::Method;
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::call::{Call, Reply, To};
 use super::fault::proves_absence;
 use super::manifests::unproven;
-use super::transport::{Call, Reply, To};
 use super::{Location, Registries, is_repository, is_tag};
 use crate::fact::Complete;
 use crate::fault::{Class, Fault};

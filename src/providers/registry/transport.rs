@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
 use tokio::time::timeout;
 
-use super::auth::{Challenge, Scopes, Token, Wanted, challenges};
-use super::credentials::{Credential, find, not_to_be_shown};
+use super::Registries;
+use super::auth::{challenges, choose};
+use super::call::{Call, Reply};
+use super::credentials::{Credential, not_to_be_shown};
 use super::fault::{Refusal, SERVICE, UNUSABLE};
-use super::places::refuse_way;
-use super::{Location, Registries, Site};
 use crate::fault::{Class, Fault};
-use crate::providers::http::{BODY_BYTES_MAX, Opened, Request, TOTAL_MAX};
+use crate::providers::http::{Opened, Request, TOTAL_MAX};
 use crate::providers::secret::Secret;
-use crate::retry::{Effect, Policy, retry};
+use crate::retry::{Policy, retry};
 
 /// What is throttled is sent when the limiter lets it through.
 const POLICY: Policy = Policy {
@@ -28,127 +28,7 @@ const POLICY: Policy = Policy {
 /// How long an answer may take to begin, and each part of it to follow.
 pub(super) const READ_MAX: Duration = Duration::from_secs(30);
 /// How much is read of an answer that refuses something.
-const REFUSAL_BYTES_MAX: usize = 64 << 10;
-
-/// Where a call goes to.
-#[derive(Clone, Debug)]
-pub(super) enum To {
-    /// Below `/v2/` and the repository's name.
-    Path(String),
-    /// Where the registry said.
-    Url(Url),
-}
-
-/// What is asked of a registry.
-#[derive(Clone, Debug)]
-pub(super) struct Call<'a> {
-    pub(super) at: &'a Location,
-    /// In words, as in `read a manifest`.
-    pub(super) doing: &'static str,
-    pub(super) effect: Effect,
-    pub(super) method: Method,
-    pub(super) to: To,
-    /// What of the repository it is about, as in `:v1`.
-    pub(super) subject: String,
-    pub(super) scopes: Scopes,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-    /// How many bytes the answer may have.
-    pub(super) most: usize,
-    /// Statuses beside success that are answers.
-    pub(super) answers: &'static [u16],
-}
-
-/// An answer that was read whole.
-#[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-}
-
-impl Reply {
-    /// A header as text; none: absent, or no text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
-impl<'a> Call<'a> {
-    /// A call that only looks.
-    pub(super) fn read(at: &'a Location, doing: &'static str, method: Method, path: &str) -> Self {
-        Self {
-            at,
-            doing,
-            effect: Effect::Read,
-            method,
-            to: To::Path(path.to_owned()),
-            subject: String::new(),
-            scopes: Scopes::of(&at.repository, "pull"),
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-            most: BODY_BYTES_MAX,
-            answers: &[],
-        }
-    }
-
-    /// A call that changes something, and does no harm twice.
-    pub(super) fn write(at: &'a Location, doing: &'static str, method: Method, path: &str) -> Self {
-        Self {
-            effect: Effect::Repeatable,
-            scopes: Scopes::of(&at.repository, "pull,push"),
-            ..Self::read(at, doing, method, path)
-        }
-    }
-
-    /// The same, about this part of the repository.
-    pub(super) fn about(self, subject: &str) -> Self {
-        let subject = subject.to_owned();
-        Self { subject, ..self }
-    }
-
-    /// The same, where these statuses are answers too.
-    pub(super) fn answered_by(self, answers: &'static [u16]) -> Self {
-        Self { answers, ..self }
-    }
-
-    /// The same, with another header.
-    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
-        }
-        self
-    }
-
-    /// A failure of this call that no status describes.
-    pub(super) fn fault(&self, class: Class, message: &str) -> Fault {
-        let Location { site, repository } = self.at;
-        let subject = format!("{}/{repository}{}", site.host, self.subject);
-        Fault {
-            subject: Some(subject),
-            service: Some(SERVICE),
-            ..Fault::new(class, self.doing, message)
-        }
-    }
-
-    /// An answer that no registry gives.
-    pub(super) fn unusable(&self, message: &str) -> Fault {
-        self.fault(UNUSABLE, message)
-    }
-
-    fn is_answer(&self, status: u16) -> bool {
-        (200..300).contains(&status) || self.answers.contains(&status)
-    }
-
-    /// What a registry counts together.
-    pub(super) fn kind(&self) -> String {
-        let sort = match self.effect {
-            Effect::Read => "read",
-            Effect::Repeatable | Effect::Once => "write",
-        };
-        format!("{SERVICE} {} {sort}", self.at.site.host)
-    }
-}
+pub(super) const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
 impl Registries {
     /// Makes a call, again where that helps and does no harm, and reads the whole answer.
@@ -197,7 +77,7 @@ impl Registries {
     }
 
     /// Attempts, each when it is its turn.
-    async fn paced<T, A: Future<Output = Result<T, Fault>>>(
+    pub(super) async fn paced<T, A: Future<Output = Result<T, Fault>>>(
         &self,
         kind: &str,
         call: &Call<'_>,
@@ -269,7 +149,7 @@ impl Registries {
             .await
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         call: &Call<'_>,
         url: &Url,
@@ -309,7 +189,7 @@ impl Registries {
     }
 
     /// An answer, or what a refusal means.
-    async fn sorted(
+    pub(super) async fn sorted(
         &self,
         call: &Call<'_>,
         (credential, sent): (Option<&Credential>, Option<&Secret>),
@@ -338,122 +218,4 @@ impl Registries {
         };
         Err(refusal.fault())
     }
-
-    /// What is sent as `Authorization`. `refused` was sent before; none: nothing.
-    async fn authorization(
-        &self,
-        call: &Call<'_>,
-        credential: Option<&Credential>,
-        (way, refused): (&Challenge, Option<&Secret>),
-    ) -> Result<Option<Secret>, Fault> {
-        let (realm, service, asked) = match way {
-            Challenge::Basic => return Ok(credential.map(Credential::basic)),
-            Challenge::Bearer {
-                realm,
-                service,
-                scopes,
-            } => (realm, service, scopes),
-        };
-        let wanted = Wanted {
-            site: call.at.site.clone(),
-            realm: realm.clone(),
-            service: service.clone(),
-            scopes: call.scopes.clone(),
-        };
-        let refused = refused.and_then(|it| it.reveal().strip_prefix("Bearer "));
-        let refused = refused.map(Secret::new);
-        let fetch = |scopes: Scopes| async move {
-            self.fetch_token(call, credential, (realm, service.as_deref(), &scopes))
-                .await
-        };
-        let now = || self.patience.now();
-        let token = self
-            .tokens
-            .get(&wanted, (refused.as_ref(), asked), now, fetch)
-            .await?;
-        Ok(Some(Secret::new(&format!(
-            "Bearer {}",
-            token.text.reveal()
-        ))))
-    }
-
-    /// Asks a token service. It is no registry: whatever it refuses tells nothing about what is there.
-    async fn fetch_token(
-        &self,
-        call: &Call<'_>,
-        credential: Option<&Credential>,
-        (realm, service, scopes): (&str, Option<&str>, &Scopes),
-    ) -> Result<Token, Fault> {
-        let registry = self.places.url(&call.at.site)?;
-        let wrong = |why: &str| {
-            call.fault(
-                Class::Denied,
-                &format!("the registry names a token service that must not be asked: {why}"),
-            )
-        };
-        let mut url = Url::parse(realm).map_err(|_| wrong("that is no URL"))?;
-        if let Some(why) = refuse_way(&registry, &url) {
-            return Err(wrong(&why));
-        }
-        for (name, value) in service
-            .map(|it| ("service", it.to_owned()))
-            .into_iter()
-            .chain(scopes.texts().into_iter().map(|it| ("scope", it)))
-        {
-            url.query_pairs_mut().append_pair(name, &value);
-        }
-        let asking = Call {
-            doing: "get a token of a registry",
-            method: Method::GET,
-            effect: Effect::Read,
-            to: To::Url(url.clone()),
-            subject: String::new(),
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-            answers: &[],
-            ..call.clone()
-        };
-        let basic = credential.map(Credential::basic);
-        let (asking, url, basic) = (&asking, &url, basic.as_ref());
-        let kind = format!("{SERVICE} {} token", call.at.site.host);
-        self.paced(&kind, asking, || async move {
-            let asked = self.patience.now();
-            let opened = self.send(asking, url, (basic, None)).await?;
-            let mut opened = self.sorted(asking, (credential, basic), opened).await?;
-            let body = timeout(READ_MAX, opened.body(REFUSAL_BYTES_MAX)).await;
-            let Ok(Ok(Some(body))) = body else {
-                return Err(asking.unusable("the answer of the token service is not whole"));
-            };
-            Token::read(&body, asked).map_err(|why| asking.unusable(&why))
-        })
-        .await
-    }
-
-    /// Who we are there, looked for once a pass.
-    async fn credential(&self, site: &Site) -> Result<std::sync::Arc<Option<Credential>>, Fault> {
-        self.credentials
-            .get(site, || find(&self.settings, site))
-            .await
-    }
-}
-
-impl Call<'_> {
-    pub(super) fn url(&self, registry: &Url) -> Result<Url, Fault> {
-        match &self.to {
-            To::Url(url) => Ok(url.clone()),
-            To::Path(path) => {
-                let path = format!("/v2/{}/{path}", self.at.repository);
-                let url = registry.join(&path);
-                url.map_err(|_| self.fault(Class::Invalid, "this makes no URL"))
-            }
-        }
-    }
-}
-
-/// The way that we take: a token where that is possible, for it says less than a password.
-fn choose(challenges: &[Challenge], is_known: bool) -> Option<Challenge> {
-    let is_bearer = |it: &&Challenge| matches!(it, Challenge::Bearer { .. });
-    let bearer = challenges.iter().find(is_bearer);
-    let way = bearer.or_else(|| challenges.first().filter(|_| is_known));
-    way.cloned()
 }

@@ -55,7 +55,7 @@ pub(super) fn describe(cloud: &mut Cloud, ask: &Ask) -> Reply {
     });
     let mut answer = page
         .cut(ask, images)
-        .answer("Images", "Image", |it| show::image(it, &used));
+        .answer("Images", "Image", |it| show::image(it, &used, ask.view));
     answer["RegionId"] = json!(ask.region_id(cloud));
     Ok(answer)
 }
@@ -79,7 +79,7 @@ const FIELDS: [(&str, Field); 5] = [
     ("ImageFamily", |it| &it.image_family),
     ("Architecture", |it| &it.architecture),
     ("ImageOwnerAlias", |it| &it.image_owner_alias),
-    ("OSType", |_| "linux"),
+    ("OSType", |it| &it.os_type),
 ];
 
 impl<'a> Filter<'a> {
@@ -147,15 +147,18 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// "Returns an empty result" when there is none; ASSUMED: without the field `Image`.
+/// "Returns an empty result" when there is none; ASSUMED: without the field `Image`. The documentation speaks of custom
+/// images: whether public ones are found too is a setting.
 pub(super) fn describe_from_family(cloud: &Cloud, ask: &Ask) -> Value {
     let region = ask.region(cloud);
     let family = ask.text("ImageFamily").unwrap_or_default();
     let used = show::used_images(region.instances.all_at(ask.view));
-    let image = newest_of_family(region.images.all_at(ask.view), family);
+    let is_known = |it: &&Image| it.is_own() || cloud.scenario.settings.public_families;
+    let images = region.images.all_at(ask.view).filter(is_known);
+    let image = newest_of_family(images, family);
     image.map_or(
         json!({}),
-        |it| json!({"Image": show::family_image(it, &used)}),
+        |it| json!({"Image": show::family_image(it, &used, ask.view)}),
     )
 }
 
@@ -211,7 +214,8 @@ pub(super) fn modify(cloud: &mut Cloud, ask: &Ask) -> Reply {
     let region = ask.region(cloud);
     let image = own_image(region, id)?.clone();
     check_texts(ask)?;
-    if image.status == ImageStatus::Creating {
+    // ASSUMED: an image that is Waiting is being created too.
+    if image.is_coming() {
         let message = "The operation cannot be performed because the image is creating. Please wait until the creation is complete and try again.";
         return Err(Refusal::new(403, "InvalidStatus.ImageIsCreating", message));
     }
@@ -324,7 +328,7 @@ pub(super) fn delete(cloud: &mut Cloud, ask: &Ask) -> Reply {
 }
 
 /// An image that the account may change; ASSUMED: any other one is not found.
-fn own_image<'a>(region: &'a Region, id: &str) -> Result<&'a Image, Refusal> {
+pub(super) fn own_image<'a>(region: &'a Region, id: &str) -> Result<&'a Image, Refusal> {
     let image = region.images.get(id).filter(|it| it.is_own());
     image.ok_or_else(|| {
         Refusal::new(

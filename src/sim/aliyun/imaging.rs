@@ -12,6 +12,7 @@ use crate::sim::aliyun::images::{check_free, check_texts};
 use crate::sim::aliyun::wire::Refusal;
 use crate::sim::aliyun::{Cloud, Region, Reply, names, purchase, token};
 use crate::sim::history::What;
+use crate::sim::invocation::RunStatus;
 use crate::sim::object::{
     DiskDeviceMapping, Image, ImageChange, ImageStatus, Instance, InstanceStatus, Snapshot,
     SnapshotStatus,
@@ -108,9 +109,8 @@ fn of_instance(cloud: &Cloud, region: &Region, instance: &Instance) -> Result<Ma
         let message = "The current status of the instance does not support this operation.";
         return Err(Refusal::new(400, "IncorrectInstanceStatus", message));
     }
-    let is_imaging = |it: &Image| {
-        it.status == ImageStatus::Creating && it.source.as_ref() == Some(&instance.instance_id)
-    };
+    let is_imaging =
+        |it: &Image| it.is_coming() && it.source.as_ref() == Some(&instance.instance_id);
     if region.images.all().any(is_imaging) {
         let message = "A previous snapshot creation is in process.";
         return Err(Refusal::new(
@@ -139,6 +139,7 @@ fn image_of(
     let name = ask.text("ImageName");
     let subject = name.or(ask.text("ClientToken")).unwrap_or_default();
     let image_id = ImageId::new(&cloud.fresh_id(&region, "m", subject));
+    let upcoming = upcoming(cloud, ask, subject);
     let (snapshot_id, source) = match &material.origin {
         Origin::Snapshot(id) => (id.clone(), None),
         Origin::Instance(id) => {
@@ -155,11 +156,15 @@ fn image_of(
         description: ask.text("Description").unwrap_or_default().to_owned(),
         architecture: material.architecture.clone(),
         creation_time: ask.now,
-        status: ImageStatus::Creating,
         usable: false,
         size: material.size,
         image_owner_alias: "self".to_owned(),
         is_self_shared: false,
+        shared_with: BTreeMap::new(),
+        os_type: "linux".to_owned(),
+        platform: "Ubuntu".to_owned(),
+        os_name: "Ubuntu 24.04 64 bit".to_owned(),
+        os_name_en: "Ubuntu 24.04 64 bit".to_owned(),
         disk_device_mappings: vec![DiskDeviceMapping {
             snapshot_id,
             device: "/dev/xvda".to_owned(),
@@ -167,27 +172,50 @@ fn image_of(
             r#type: "system".to_owned(),
         }],
         tags,
+        provisioned: source
+            .as_ref()
+            .is_some_and(|it| has_succeeded(ask.region(cloud), it)),
         source,
-        upcoming: upcoming(cloud, ask, subject),
+        status: upcoming.0,
+        upcoming: upcoming.1,
     }
 }
 
-/// An image is Available some time after it was asked for, and can be launched some time after that.
-fn upcoming(cloud: &Cloud, ask: &Ask, subject: &str) -> Vec<(Timestamp, ImageChange)> {
+fn has_succeeded(region: &Region, instance: &InstanceId) -> bool {
+    let mut runs = region.invocations.all().flat_map(|it| &it.runs);
+    runs.any(|it| it.instance == *instance && it.status == RunStatus::Success)
+}
+
+/// An image is Available some time after it was asked for, and can be launched some time after that. It may have to
+/// wait before it is begun.
+fn upcoming(
+    cloud: &Cloud,
+    ask: &Ask,
+    subject: &str,
+) -> (ImageStatus, Vec<(Timestamp, ImageChange)>) {
     let times = &cloud.scenario.times;
-    let done = ask.now.plus(cloud.lasting(times.image_available, subject));
-    if ask
-        .trouble
-        .as_ref()
-        .is_some_and(|it| it.fault == TroubleKind::CreateFailed)
-    {
-        return vec![(done, ImageChange::Turn(ImageStatus::CreateFailed))];
+    let trouble = ask.trouble.as_ref();
+    let of_kind = |kind: TroubleKind| trouble.filter(|it| it.fault == kind);
+    let takes = match of_kind(TroubleKind::ImageSlow) {
+        Some(slow) => slow.duration(),
+        None => cloud.lasting(times.image_available, subject),
+    };
+    let mut status = ImageStatus::Creating;
+    let (mut begins, mut upcoming) = (ask.now, Vec::new());
+    if let Some(wait) = of_kind(TroubleKind::ImageWaits) {
+        status = ImageStatus::Waiting;
+        begins = ask.now.plus(wait.duration());
+        upcoming.push((begins, ImageChange::Turn(ImageStatus::Creating)));
+    }
+    let done = begins.plus(takes);
+    if of_kind(TroubleKind::CreateFailed).is_some() {
+        upcoming.push((done, ImageChange::Turn(ImageStatus::CreateFailed)));
+        return (status, upcoming);
     }
     let usable = done.plus(Duration::from_secs(times.image_usable));
-    vec![
-        (done, ImageChange::Turn(ImageStatus::Available)),
-        (usable, ImageChange::Usable),
-    ]
+    upcoming.push((done, ImageChange::Turn(ImageStatus::Available)));
+    upcoming.push((usable, ImageChange::Usable));
+    (status, upcoming)
 }
 
 /// The snapshot behind one disk of an image.

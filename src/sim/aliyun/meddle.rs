@@ -36,6 +36,7 @@ impl Cloud {
                 }
             }
             image.region_id = Some(id.clone());
+            image.is_self_shared |= !image.shared_with.is_empty();
             put(&mut self.region_mut(&id).images, image, now);
         }
         for mut instance in objects.instances.clone() {

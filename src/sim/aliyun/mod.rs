@@ -15,7 +15,7 @@
 //! - `network`: zones and vSwitches.
 //! - `purchase`: what an order finds on the market.
 //! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`,
-//!   `commands`, `invocations`, `assistant`: the actions.
+//!   `commands`, `invocations`, `assistant`, `sharing`: the actions.
 
 mod ask;
 mod assistant;
@@ -38,12 +38,14 @@ mod page;
 mod passing;
 mod purchase;
 mod roles;
+mod sharing;
 mod show;
 mod snapshots;
 mod tags;
 mod token;
 mod wire;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -59,7 +61,7 @@ use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
 use crate::sim::invocation::Invocation;
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Key, Scenario, Span, Throttling};
+use crate::sim::scenario::{Key, Release, Scenario, Span, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -84,6 +86,8 @@ pub(crate) struct Cloud {
     pub(crate) market: Market,
     regions: BTreeMap<RegionId, Region>,
     tokens: Tokens,
+    /// What is still to come, the next one last.
+    releases: Vec<Release>,
     /// The keys of all sessions so far, by id.
     sessions: BTreeMap<String, Key>,
     nonces: BTreeMap<(String, String), Timestamp>,
@@ -108,11 +112,13 @@ impl Cloud {
             scenario: scenario.clone(),
             market: Market::new(scenario),
             tokens: Tokens::default(),
+            releases: scenario.releases.clone(),
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
             minutes: BTreeMap::new(),
             history: Vec::new(),
         };
+        cloud.releases.sort_by_key(|it| Reverse(it.at));
         cloud.add(&scenario.objects, Timestamp::EPOCH);
         cloud
     }
@@ -192,6 +198,8 @@ impl Cloud {
     fn act(&mut self, ask: &Ask, action: &str) -> Reply {
         match action {
             "DescribeImages" => images::describe(self, ask),
+            "DescribeImageSharePermission" => sharing::describe(self, ask),
+            "ModifyImageSharePermission" => sharing::modify(self, ask),
             "DescribeImageFromFamily" => Ok(images::describe_from_family(self, ask)),
             "CreateImage" => imaging::create(self, ask),
             "ModifyImageAttribute" => images::modify(self, ask),
@@ -297,9 +305,10 @@ impl Cloud {
 
     /// How long something takes that the seed and the subject decide.
     fn lasting(&self, span: Span, subject: &str) -> Duration {
-        let below = (span.most - span.least).saturating_add(1);
-        let drawn = drawn_below(self.scenario.seed, &format!("lasting/{subject}"), below);
-        Duration::from_secs(span.least + drawn)
+        let digits = self.draw(&format!("lasting/{subject}"));
+        let drawn = u64::from_str_radix(&digits[..15], 16).unwrap_or_default();
+        let seconds = span.least + drawn % (span.most - span.least).saturating_add(1);
+        Duration::from_secs(seconds)
     }
 
     fn request_id(&self, n: u64) -> String {
@@ -352,12 +361,12 @@ pub(crate) fn code_of(answer: &Answer) -> Option<String> {
 }
 
 /// Everything that exists in a region, as `GET /_sim/state` shows it.
-pub(crate) fn state(cloud: &Cloud, region: &Region) -> Value {
+pub(crate) fn state(cloud: &Cloud, region: &Region, now: Timestamp) -> Value {
     let used = show::used_images(region.instances.all());
     let images: Vec<Value> = region
         .images
         .all()
-        .map(|it| show::image(it, &used))
+        .map(|it| show::image(it, &used, now))
         .collect();
     let instances = region.instances.all();
     let instances: Vec<Value> = instances.map(|it| show::instance(cloud, it)).collect();

@@ -82,24 +82,6 @@ pub(super) fn by_token(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
     })
 }
 
-/// Pages of at most 100, also when no size is asked for (ECS API reference, `DescribeInstanceTypes`, notes since
-/// 2023-11-15).
-pub(super) fn of_types(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
-    let start = ask.text("NextToken").map_or(Some(0), read_token);
-    let start = start.ok_or_else(|| Refusal::invalid("NextToken"))?;
-    let wanted = ask.parameters.number("MaxResults").unwrap_or(100);
-    if wanted < 1 {
-        return Err(Refusal::invalid("MaxResults"));
-    }
-    let size = usize::try_from(wanted.min(100)).unwrap_or(DEFAULT_SIZE);
-    Ok(Page {
-        start,
-        size: size.min(cloud.scenario.settings.page_size_max.max(1)),
-        number: 1,
-        has_token: true,
-    })
-}
-
 /// Pages of Cloud Assistant, of at most 50 rows (ECS API reference, `DescribeInvocations`, error codes); ASSUMED: more
 /// are refused, and fewer than 10 are given.
 pub(super) fn of_commands(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
@@ -121,6 +103,24 @@ pub(super) fn of_commands(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
     Ok(Page {
         size: page.size.min(most.unwrap_or(page.size)),
         ..page
+    })
+}
+
+/// Pages of at most 100, also when no size is asked for (ECS API reference, `DescribeInstanceTypes`, notes since
+/// 2023-11-15).
+pub(super) fn of_types(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
+    let start = ask.text("NextToken").map_or(Some(0), read_token);
+    let start = start.ok_or_else(|| Refusal::invalid("NextToken"))?;
+    let wanted = ask.parameters.number("MaxResults").unwrap_or(100);
+    if wanted < 1 {
+        return Err(Refusal::invalid("MaxResults"));
+    }
+    let size = usize::try_from(wanted.min(100)).unwrap_or(DEFAULT_SIZE);
+    Ok(Page {
+        start,
+        size: size.min(cloud.scenario.settings.page_size_max.max(1)),
+        number: 1,
+        has_token: true,
     })
 }
 

@@ -8,6 +8,7 @@ use crate::sim::invocation::RunError;
 use crate::sim::object::{
     Image, ImageChange, ImageStatus, Instance, InstanceChange, InstanceStatus, SnapshotStatus,
 };
+use crate::sim::scenario::Release;
 
 /// A change that is due, in the order in which changes happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +21,16 @@ struct Due {
 impl Cloud {
     /// Lets everything happen that is due by `now`, each at its own time.
     pub(crate) fn settle(&mut self, now: Timestamp) {
-        while let Some(due) = self.next_due().filter(|it| it.at <= now) {
+        loop {
+            let due = self.next_due().filter(|it| it.at <= now);
+            let until = due.as_ref().map_or(now, |it| it.at);
+            if let Some(release) = self.releases.pop_if(|it| it.at <= until) {
+                self.release(release);
+                continue;
+            }
+            let Some(due) = due else {
+                return;
+            };
             let region = &self.regions[&due.region];
             if region.images.get(&due.id).is_some() {
                 self.move_image(&due);
@@ -30,6 +40,14 @@ impl Cloud {
                 self.move_instance(&due);
             }
         }
+    }
+
+    fn release(&mut self, release: Release) {
+        let Release { at, mut image } = release;
+        let region = self.home(image.region_id.take());
+        image.region_id = Some(region.clone());
+        self.region_mut(&region).images.put(at, image.clone());
+        self.record(at, &region, What::ImagePut(Box::new(image)));
     }
 
     fn next_due(&self) -> Option<Due> {
@@ -85,7 +103,11 @@ impl Cloud {
                     | ImageStatus::UnAvailable
                     | ImageStatus::Deprecated => SnapshotStatus::Accomplished,
                 };
-                for mapping in &image.disk_device_mappings {
+                for mapping in image
+                    .disk_device_mappings
+                    .iter()
+                    .filter(|_| !image.is_coming())
+                {
                     let id = mapping.snapshot_id.as_str();
                     region
                         .snapshots
@@ -145,8 +167,7 @@ impl Cloud {
             return;
         };
         let is_orphan = |image: &&Image| {
-            image.status == ImageStatus::Creating
-                && image.source.as_ref() == Some(&instance.instance_id)
+            image.is_coming() && image.source.as_ref() == Some(&instance.instance_id)
         };
         let orphans: Vec<String> = region
             .images

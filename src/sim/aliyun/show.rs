@@ -46,15 +46,12 @@ pub(super) fn snapshot_usage(snapshot: &Snapshot, imaged: &BTreeSet<String>) -> 
     }
 }
 
-pub(super) fn image(image: &Image, used: &BTreeSet<String>) -> Value {
-    let progress = match image.status {
-        ImageStatus::Creating | ImageStatus::Waiting | ImageStatus::CreateFailed => "45%",
-        ImageStatus::Available | ImageStatus::UnAvailable | ImageStatus::Deprecated => "100%",
-    };
+pub(super) fn image(image: &Image, used: &BTreeSet<String>, at: Timestamp) -> Value {
+    let progress = progress(image, at);
     let disks: Vec<Value> = image
         .disk_device_mappings
         .iter()
-        .map(|it| mapping(it, progress))
+        .map(|it| mapping(it, &progress))
         .collect();
     json!({
         "ImageId": image.image_id,
@@ -70,10 +67,10 @@ pub(super) fn image(image: &Image, used: &BTreeSet<String>) -> Value {
         "Usage": image_usage(image, used),
         "Progress": progress,
         "Size": image.size,
-        "OSType": "linux",
-        "OSName": "Ubuntu 24.04 64 bit",
-        "OSNameEn": "Ubuntu 24.04 64 bit",
-        "Platform": "Ubuntu",
+        "OSType": image.os_type,
+        "OSName": image.os_name,
+        "OSNameEn": image.os_name_en,
+        "Platform": image.platform,
         "ProductCode": "",
         "ResourceGroupId": "",
         "IsCopied": false,
@@ -87,9 +84,24 @@ pub(super) fn image(image: &Image, used: &BTreeSet<String>) -> Value {
     })
 }
 
+/// The field `Progress` of an image; ASSUMED to rise evenly, and to say nothing of one that failed.
+fn progress(image: &Image, at: Timestamp) -> String {
+    let passed = match image.status {
+        ImageStatus::Available | ImageStatus::UnAvailable | ImageStatus::Deprecated => 100,
+        ImageStatus::Waiting | ImageStatus::CreateFailed => 0,
+        ImageStatus::Creating => {
+            let whole = image.upcoming.iter().map(|it| it.0).min();
+            let whole = whole.map_or(0, |it| it.since(image.creation_time).as_secs());
+            let passed = at.since(image.creation_time).as_secs();
+            (passed * 100).checked_div(whole).unwrap_or(0).min(99)
+        }
+    };
+    format!("{passed}%")
+}
+
 /// An image as `DescribeImageFromFamily` answers it: with fewer fields.
-pub(super) fn family_image(image: &Image, used: &BTreeSet<String>) -> Value {
-    let mut shown = self::image(image, used);
+pub(super) fn family_image(image: &Image, used: &BTreeSet<String>, at: Timestamp) -> Value {
+    let mut shown = self::image(image, used, at);
     if let Value::Object(fields) = &mut shown {
         let missing = ["Usable", "OSNameEn", "IsPublic", "ResourceGroupId"];
         fields.retain(|name, _| !missing.contains(&name.as_str()));

@@ -38,6 +38,8 @@ pub(crate) fn torn<T: Clone>(entries: &mut Vec<T>, start: usize, trouble: Option
             | TroubleKind::Vanish
             | TroubleKind::Reclaim
             | TroubleKind::CreateFailed
+            | TroubleKind::ImageWaits
+            | TroubleKind::ImageSlow
             | TroubleKind::AgentNever
             | TroubleKind::AgentLate
             | TroubleKind::ScriptEnds

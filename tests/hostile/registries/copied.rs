@@ -1,10 +1,10 @@
 //! Mirrors and layers that are refused: nothing is there by half, and the reason is told.
 
 use reconcile::report::State;
-use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
 use super::{condition, declared, lab, objects, shown, sources, tags, world};
+use crate::declared::acr;
 use crate::proofs::lab::Lab;
 
 const FOREVER: u64 = 1_000_000;
@@ -13,24 +13,14 @@ const MIRROR: (&str, &str) = (ACR, "copies/app");
 
 /// A lab whose `v1` is mirrored to Alibaba Cloud, where the user may do what `user` says.
 fn mirrored(user: Value, troubles: &Value) -> Lab {
-    let mirror = "
----
-apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {name: acr}
-spec:
-  host: registry.cn-hangzhou.aliyuncs.com
-  attestations: drop
-  credentials: {usernameEnv: RECONCILE_USER_REGISTRY_CN_HANGZHOU_ALIYUNCS_COM, passwordEnv: RECONCILE_PASSWORD_REGISTRY_CN_HANGZHOU_ALIYUNCS_COM}
-";
     let spec = "tags: [v1], mirrors: [{registryRef: acr, repository: copies/app}]";
     let mut whole = json!({"name": "ci", "password": "s3cret-of-ci"});
     super::merge(&mut whole, user);
-    let acr = json!({"personality": "acrPersonal", "users": [whole], "namespaces": ["copies"]});
-    let changes = json!({"troubles": troubles, "objects": {"registries": {ACR: acr}}});
+    let registry =
+        json!({"personality": "acrPersonal", "users": [whole], "namespaces": ["copies"]});
+    let changes = json!({"troubles": troubles, "objects": {"registries": {ACR: registry}}});
     let world = world(&sources("v1", "r1"), changes);
-    let scenario = Scenario::from_value(world).expect("a test writes a world");
-    Lab::declaring(&format!("{}{mirror}", declared(spec)), &scenario)
+    Lab::written(&(declared(spec) + &acr("attestations: drop")), world)
 }
 
 fn mirrored_tags(lab: &Lab) -> usize {

@@ -7,7 +7,6 @@ use reconcile::clock::Timestamp;
 use reconcile::ids::Digest;
 use reconcile::report::{Outcome, Report, State};
 use reconcile::sim::registry::history::Happening;
-use reconcile::sim::scenario::Scenario;
 use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
 use serde_json::{Value, json};
 
@@ -101,8 +100,7 @@ fn plain(manifests: &Value) -> Lab {
     let repositories = json!({"example/app": {"manifests": manifests}});
     let world =
         json!({"objects": {"registries": {"registry.example": {"repositories": repositories}}}});
-    let scenario = Scenario::from_value(world).expect("a test writes a world");
-    Lab::declaring(&state, &scenario)
+    Lab::written(&state, world)
 }
 
 fn removed(digest: &Digest) -> Value {

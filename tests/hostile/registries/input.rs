@@ -2,6 +2,7 @@
 
 use super::declared;
 use crate::cli::{Place, Run};
+use crate::declared::{registry, repository};
 
 fn check(state: &str) -> Run {
     let place = Place::empty();
@@ -22,7 +23,7 @@ fn refused(state: &str, words: &[&str]) {
 fn a_tag_that_is_no_tag_is_refused_with_what_was_written() {
     for tag in ["-rc1", ".hidden", "v1 beta", "v1:2", "v1@2", "a/b", "größe"] {
         let state = declared(&format!("tags: [latest, '{tag}']"));
-        refused(&state, &["app.yaml:10:", "spec.tags[1]", tag]);
+        refused(&state, &["app.yaml:11:", "spec.tags[1]", tag]);
     }
     let long = "x".repeat(129);
     for tag in ["", &long] {
@@ -41,7 +42,7 @@ fn a_repository_in_capitals_is_refused_wherever_it_is_written() {
         "example/app:v1",
     ] {
         let home = declared("tags: []").replace("example/app", name);
-        refused(&home, &["app.yaml:10:", "spec.repository", name]);
+        refused(&home, &["app.yaml:11:", "spec.repository", name]);
         let mirror = format!("tags: [], mirrors: [{{registryRef: ghcr, repository: '{name}'}}]");
         refused(&declared(&mirror), &["spec.mirrors[0].repository", name]);
     }
@@ -49,14 +50,7 @@ fn a_repository_in_capitals_is_refused_wherever_it_is_written() {
 
 /// Another repository of this name, whose spec says this.
 fn another(spec: &str) -> String {
-    format!(
-        "---
-apiVersion: reconcile/v1alpha1
-kind: ImageRepository
-metadata: {{name: another}}
-spec: {{registryRef: ghcr, {spec}}}
-"
-    )
+    repository("another", &format!("registryRef: ghcr, {spec}"))
 }
 
 #[test]
@@ -103,7 +97,7 @@ fn a_retention_rule_that_would_remove_what_another_resource_requires_is_refused(
         let requires = "which ImageRepository/another requires here";
         refused(
             &state,
-            &["app.yaml:10:", "spec.retention.tagged", lost, requires],
+            &["app.yaml:11:", "spec.retention.tagged", lost, requires],
         );
     }
 }
@@ -122,12 +116,7 @@ fn a_rule_that_removes_nothing_that_is_required_is_none_to_refuse() {
 #[test]
 fn one_repository_by_two_names_of_its_registry_is_one() {
     let tagged = declared("tags: [latest], retention: {tagged: {olderThan: 7d}}");
-    let again = "---
-apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {name: again}
-spec: {host: ghcr.io}
-";
+    let again = registry("again", "host: ghcr.io");
     let other = another("repository: example/app, tags: [dev]").replace("Ref: ghcr", "Ref: again");
     refused(
         &format!("{tagged}{again}{other}"),

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use reconcile::ids::Digest;
 use reconcile::report::Report;
-use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
 use crate::cli::Place;
+use crate::declared;
 use crate::proofs::lab::Lab;
 
 /// The repository that all of these are about.
@@ -22,19 +22,9 @@ const HERE: (&str, &str) = ("ghcr.io", "example/app");
 
 /// A registry of GitHub, and a repository in it whose spec says this besides.
 fn declared(spec: &str) -> String {
-    format!(
-        "apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: ghcr}}
-spec: {{host: ghcr.io}}
----
-apiVersion: reconcile/v1alpha1
-kind: ImageRepository
-metadata: {{name: app}}
-policy: {{guards: {{maxDeletePercent: 100}}}}
-spec: {{registryRef: ghcr, repository: example/app, {spec}}}
-"
-    )
+    let registry = declared::registry("ghcr", "host: ghcr.io");
+    let spec = format!("registryRef: ghcr, repository: example/app, {spec}");
+    registry + &declared::emptiable("app", &spec)
 }
 
 /// A world with these manifests, in which a token may do everything; `changes` say what is otherwise.
@@ -82,8 +72,7 @@ fn sources(tag: &str, revision: &str) -> Value {
 }
 
 fn lab(spec: &str, world: Value) -> Lab {
-    let scenario = Scenario::from_value(world).expect("a test writes a world");
-    Lab::declaring(&declared(spec), &scenario)
+    Lab::written(&declared(spec), world)
 }
 
 fn tags(lab: &Lab) -> BTreeMap<String, Digest> {

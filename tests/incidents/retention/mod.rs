@@ -20,30 +20,10 @@ pub(super) use rows::{build, push};
 pub(super) use written::package;
 
 const HERE: (&str, &str) = ("ghcr.io", "example/app");
+/// Tags older than a week go, but for the newest one and releases; untagged versions after a day.
+const SPEC: &str = "tags: [latest], retention: {tagged: {keepLast: 1, keep: ['v*'], olderThan: 7d}, \
+     untagged: {olderThan: 1d}}";
 const OLD: &str = "2026-08-01T00:00:00Z";
-
-/// A repository whose tag `latest` is required, and whose other versions go after a week and a day.
-fn declared(more: &str) -> String {
-    format!(
-        "---
-apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: ghcr}}
-spec: {{host: ghcr.io}}
----
-apiVersion: reconcile/v1alpha1
-kind: ImageRepository
-metadata: {{name: app}}
-policy: {{guards: {{maxDeletePercent: 100}}}}
-spec:
-  registryRef: ghcr
-  repository: example/app
-  tags: [latest]
-  retention: {{tagged: {{keepLast: 1, keep: ['v*'], olderThan: 7d}}, untagged: {{olderThan: 1d}}}}
-  {more}
-"
-    )
-}
 
 fn image(name: &str, tags: &[&str], platform: &str) -> Value {
     json!({"name": name, "tags": tags, "platform": platform, "revision": "r1", "layers": [name], "pushed": OLD})
@@ -67,7 +47,7 @@ fn usual() -> Vec<Value> {
     ]
 }
 
-fn world(manifests: &[Value], github: Value, troubles: &Value) -> Value {
+fn world(manifests: &[Value], github: Value) -> Value {
     let mut github = github;
     github["organizations"] = json!(["example"]);
     github["tokens"] = json!([{
@@ -76,7 +56,6 @@ fn world(manifests: &[Value], github: Value, troubles: &Value) -> Value {
     }]);
     json!({
         "github": github,
-        "troubles": troubles,
         "objects": {"registries": {"ghcr.io": {
             "personality": "ghcr",
             "repositories": {"example/app": {"manifests": manifests}},
@@ -84,8 +63,9 @@ fn world(manifests: &[Value], github: Value, troubles: &Value) -> Value {
     })
 }
 
-fn lab_of(more: &str, manifests: &[Value], github: Value) -> Lab {
-    lab(&declared(more), world(manifests, github, &json!([])))
+fn lab_of(manifests: &[Value], github: Value) -> Lab {
+    let state = written::declared("host: ghcr.io", SPEC);
+    lab(&state, world(manifests, github))
 }
 
 pub(super) fn tags(lab: &Lab) -> BTreeMap<String, Digest> {
@@ -104,7 +84,7 @@ fn shown(report: &Report) -> String {
 
 #[test]
 fn what_is_kept_stays_whole_and_the_rest_goes() {
-    lab_of("", &usual(), json!({})).block_on(async |lab| {
+    lab_of(&usual(), json!({})).block_on(async |lab| {
         let (before, versions) = (tags(lab), count(lab));
         let report = lab.converge(1).await;
         assert!(report.is_converged(), "{}", shown(&report));
@@ -134,7 +114,7 @@ fn snok_33_delete_package_versions_58_all_pages_are_read_before_anything_goes() 
     for number in 0..230 {
         manifests.push(image(&format!("n{number}"), &[], "linux/amd64"));
     }
-    lab_of("", &manifests, json!({})).block_on(async |lab| {
+    lab_of(&manifests, json!({})).block_on(async |lab| {
         let report = lab.converge(1).await;
         assert!(report.is_converged(), "{}", shown(&report));
         assert_eq!(tags(lab).len(), 5);
@@ -146,7 +126,7 @@ fn snok_33_delete_package_versions_58_all_pages_are_read_before_anything_goes() 
 fn a_part_that_is_not_there_is_told_and_nothing_goes() {
     let mut manifests = usual();
     manifests[3]["absent"] = json!(true);
-    lab_of("", &manifests, json!({})).block_on(async |lab| {
+    lab_of(&manifests, json!({})).block_on(async |lab| {
         let versions = count(lab);
         let report = lab.converge(1).await;
         assert!(
@@ -164,7 +144,7 @@ fn chainguard_173_a_budget_that_is_spent_is_no_failure_and_the_next_run_goes_on(
     for number in 0..60 {
         manifests.push(image(&format!("n{number}"), &[], "linux/amd64"));
     }
-    lab_of("", &manifests, json!({"perHour": 60})).block_on(async |lab| {
+    lab_of(&manifests, json!({"perHour": 60})).block_on(async |lab| {
         let versions = count(lab);
         let first = lab.once(1).await;
         let is_failure = |it: &&Action| matches!(it.result, Outcome::Failed(_));

@@ -9,6 +9,7 @@ use reconcile::sim::registry::history::Happening;
 use serde_json::{Value, json};
 
 use super::{HERE, world};
+use crate::declared;
 use crate::incidents::lab;
 use crate::proofs::lab::Lab;
 
@@ -23,25 +24,14 @@ const A_WHILE: Duration = Duration::from_secs(300);
 
 /// A registry and a repository whose spec says this.
 pub(super) fn declared(registry: &str, spec: &str) -> String {
-    format!(
-        "---
-apiVersion: reconcile/v1alpha1
-kind: Registry
-metadata: {{name: registry}}
-spec: {{{registry}}}
----
-apiVersion: reconcile/v1alpha1
-kind: ImageRepository
-metadata: {{name: app}}
-policy: {{guards: {{maxDeletePercent: 100}}}}
-spec: {{registryRef: registry, repository: example/app, {spec}}}
-"
-    )
+    let registry = declared::registry("registry", registry);
+    let spec = format!("registryRef: registry, repository: example/app, {spec}");
+    registry + &declared::emptiable("app", &spec)
 }
 
 /// A lab of GHCR with these versions.
 pub(in crate::incidents) fn package(spec: &str, lines: &str) -> Lab {
-    let world = world(&manifests(lines), json!({}), &json!([]));
+    let world = world(&manifests(lines), json!({}));
     lab(&declared("host: ghcr.io", spec), world)
 }
 

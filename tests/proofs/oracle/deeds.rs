@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reconcile::clock::Timestamp;
-use reconcile::kinds::tags::{IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER, RETIRING};
+use reconcile::kinds::tags::{
+    BUILD_TIMESTAMP, BUILDER, IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER, RETIRING,
+};
 use reconcile::sim::history::{Event, Removal, What};
 use reconcile::sim::object::{Image, ImageStatus, Instance, InstanceStatus};
 
+use super::builds;
 use super::declared::{Declared, Line, Policy, architecture};
 use super::known::{Known, is_available, is_making, minute, whole_minute};
 
@@ -18,9 +21,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// How far a dated name may be from an image's minute: names that are taken are stepped over.
 const TAKEN_MAX: Duration = Duration::from_secs(3600);
 
-type Judgement = Result<(), &'static str>;
+pub(super) type Judgement = Result<(), &'static str>;
 
-fn ensure(holds: bool, promise: &'static str) -> Judgement {
+pub(super) fn ensure(holds: bool, promise: &'static str) -> Judgement {
     if holds { Ok(()) } else { Err(promise) }
 }
 
@@ -52,11 +55,14 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
         What::Untagged { object, keys } => untagging(declared, known, (object, keys, event.at)),
         What::InstanceDeleting(instance) => {
             let instance = known_instance(known, instance.instance_id.as_str())?;
+            if builds::is_builder(declared, instance) {
+                return builds::release(declared, known, instance);
+            }
             removal(declared, instance, event.at)
         }
-        What::InstanceDeleted { by, .. } => ensure(
-            *by != Removal::System,
-            "the cloud takes nothing in these worlds",
+        What::InstanceDeleted { instance, by } => ensure(
+            *by != Removal::System || builds::is_builder(declared, instance),
+            "the cloud takes nothing else in these worlds",
         ),
         What::SnapshotDeleted(snapshot) => {
             let image = snapshot.tags.get(ORPHAN_OF).ok_or("I1, no orphan")?;
@@ -74,6 +80,7 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
         What::ImageCreated(_)
         | What::InstanceCreated(_)
         | What::SnapshotCreated(_)
+        | What::ImageShared { .. }
         | What::CommandSent(_)
         | What::CommandBegun { .. }
         | What::CommandEnded { .. } => Err("I4, nothing is made in these worlds"),
@@ -175,8 +182,16 @@ fn renaming(declared: &Declared<'_>, known: &Known, (image, to): (&Image, &str))
     let digits = line
         .digits(of, to)
         .ok_or("a name that is none of its line")?;
-    let earliest = minute(image.creation_time);
-    let latest = minute(image.creation_time.plus(TAKEN_MAX));
+    // Of what we built, its builder's.
+    let built = image
+        .tags
+        .get(BUILD_TIMESTAMP)
+        .and_then(|it| it.parse().ok());
+    let built = built.map(|it: i64| Timestamp::from_millis(it * 1000));
+    let of = built.filter(|_| image.tags.contains_key(BUILDER));
+    let time = of.unwrap_or(image.creation_time);
+    let earliest = minute(time);
+    let latest = minute(time.plus(TAKEN_MAX));
     let is_dated = (earliest.as_str()..=latest.as_str()).contains(&digits);
     ensure(is_dated, "its name is not the minute of its creation")
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reconcile::clock::Timestamp;
 use reconcile::kinds::tags::IDLE_SINCE;
 use reconcile::sim::history::{Event, What};
+use reconcile::sim::invocation::RunStatus;
 use reconcile::sim::object::{Image, ImageStatus, Instance};
 use reconcile::sim::scenario::Scenario;
 
@@ -19,6 +20,10 @@ pub(super) struct Known {
     pub(super) snapshots: BTreeMap<String, Tags>,
     /// Since when an instance was noted to be idle, by the first note of those that followed each other.
     pub(super) idle_since: BTreeMap<String, Timestamp>,
+    /// The instances that a command was sent to.
+    pub(super) commanded: BTreeSet<String>,
+    /// Those of them whose command came to a good end.
+    pub(super) succeeded: BTreeSet<String>,
     /// The ids of images and snapshots, and the families, that launch templates name.
     named: BTreeSet<String>,
 }
@@ -114,6 +119,10 @@ impl Known {
             What::FamilyChanged { image, to, .. } => {
                 self.change_image(image.as_str(), |it| it.image_family.clone_from(to));
             }
+            What::ImageShared { image, with } => self.change_image(image.as_str(), |it| {
+                it.is_self_shared = !with.is_empty();
+                it.shared_with = with.iter().map(|it| (it.clone(), event.at)).collect();
+            }),
             What::ImageDeleted { image, .. } => {
                 self.images.remove(image.image_id.as_str());
             }
@@ -152,9 +161,18 @@ impl Known {
             }
             What::InstanceDeleting(_)
             | What::ReleaseTimeChanged { .. }
-            | What::CommandSent(_)
-            | What::CommandBegun { .. }
-            | What::CommandEnded { .. } => {}
+            | What::CommandBegun { .. } => {}
+            What::CommandSent(invocation) => {
+                let instances = invocation.runs.iter().map(|it| it.instance.to_string());
+                self.commanded.extend(instances);
+            }
+            What::CommandEnded {
+                instance, status, ..
+            } => {
+                if *status == RunStatus::Success {
+                    self.succeeded.insert(instance.to_string());
+                }
+            }
         }
     }
 

@@ -3,11 +3,13 @@
 //! - `declared`: what is declared, as far as promises speak of it.
 //! - `known`: the world, replayed event by event.
 //! - `deeds`: whether one thing that we did was right (I1, I2, I4).
+//! - `builds`: whether what was built for was built once (I3, I4).
 //! - `windows`: what names and families resolve to all the while (I2).
 //! - `ready`: whether what is said to be ready is so (I3, L1).
 //! - `tags`: whether required tags are whole (I1, I2).
 //! - `mirrors`: whether their copies are (I2, L1).
 
+mod builds;
 mod declared;
 mod deeds;
 mod known;
@@ -123,6 +125,7 @@ fn is_meddling(event: &Event) -> bool {
         | What::ImageUsable { .. }
         | What::ImageRenamed { .. }
         | What::FamilyChanged { .. }
+        | What::ImageShared { .. }
         | What::ImageDeleted { .. }
         | What::InstanceCreated(_)
         | What::InstanceTurned { .. }

@@ -1,11 +1,12 @@
 //! L1 and I3: what is said to be ready is as declared, and nothing is left over.
 
 use reconcile::clock::Timestamp;
-use reconcile::kinds::machine_image::Architecture;
+use reconcile::kinds::architecture::Architecture;
 use reconcile::kinds::tags::{IDLE_SINCE, LATEST, MANAGED_BY, ORPHAN_OF, OWNER};
 use reconcile::report::{Report, State};
 use reconcile::sim::object::{Image, ImageStatus, InstanceStatus};
 
+use super::builds;
 use super::declared::{Declared, Line, Policy, architecture};
 use super::known::{Known, is_available, is_making};
 
@@ -23,6 +24,13 @@ pub(super) fn untrue(declared: &Declared<'_>, known: &Known, report: &Report) ->
             } else {
                 check_gone(line, *of, known, &mut untrue);
             }
+        }
+        let left = builds::left(line, known);
+        if !left.is_empty() {
+            untrue.push(format!(
+                "{}: machines are left: {left:?}",
+                line.resource.id()
+            ));
         }
         check_snapshots(line, known, &mut untrue);
     }

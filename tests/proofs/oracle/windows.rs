@@ -1,6 +1,6 @@
 //! I2: what a name or a family has once resolved to stays resolvable, but for the two calls of a rename.
 
-use reconcile::kinds::machine_image::Architecture;
+use reconcile::kinds::architecture::Architecture;
 use reconcile::sim::history::{Event, What};
 
 use super::declared::{Declared, Line, architecture};
@@ -70,6 +70,7 @@ impl Window<'_> {
             What::ImageCreated(_)
             | What::ImageUsable { .. }
             | What::FamilyChanged { .. }
+            | What::ImageShared { .. }
             | What::InstanceCreated(_)
             | What::InstanceTurned { .. }
             | What::InstanceDeleting(_)

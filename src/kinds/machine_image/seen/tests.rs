@@ -81,6 +81,7 @@ impl Draw {
             size_gib: 20,
             family: self.one_of(&families).map(str::to_owned),
             snapshots: vec![SnapshotId::new(&format!("s-{snapshot}"))],
+            progress: String::new(),
             tags: self.tags(),
         }
     }
@@ -154,6 +155,8 @@ fn the_part_that_a_line_sees_is_all_that_its_plan_depends_on() {
             at,
             snapshots: Some(snapshots.iter().map(snapshot).collect()),
             snapshots_listed: snapshots.len(),
+            bench: None,
+            shares: Fact::Known(BTreeMap::new()),
             templates: Some(Fact::Known(vec![draw.template()])),
         };
         let images = aliyun::Images::of(Complete::read_to_its_end(images, at));
@@ -162,8 +165,8 @@ fn the_part_that_a_line_sees_is_all_that_its_plan_depends_on() {
             templates: whole.templates.clone(),
             ..see(&resource, home, &images, Some(&snapshots))
         };
-        let planned = plan(&resource, &part);
-        assert_eq!(planned, plan(&resource, &whole), "seed {seed}");
+        let planned = plan(&resource, &part, part.at);
+        assert_eq!(planned, plan(&resource, &whole, whole.at), "seed {seed}");
         parts += part.images.len();
         wholes += whole.images.len();
         steps += planned.steps.len();

@@ -1,0 +1,362 @@
+//! How far a build is, and what comes next: evidence first, so that it does not matter who died where.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::ids::{InstanceId, InvocationId};
+use crate::kinds::architecture::Architecture;
+use crate::kinds::tags;
+use crate::plan::Why;
+use crate::providers::aliyun::Progress;
+use crate::resource::Resource;
+
+use super::super::names;
+use super::super::seen::{Image, Phase as ImagePhase, Seen};
+use super::super::spec::Spec;
+use super::base::Base;
+use super::history::{History, Lost, history};
+use super::seen::{Bench, Builder, version};
+
+/// A machine that is needed is not released within this.
+const NEEDED: Duration = Duration::from_secs(45 * 60);
+
+/// How soon a look is worth it while a machine changes its state.
+pub(super) const SOON: Duration = Duration::from_secs(15);
+/// How soon a look is worth it while a script runs or an image is made.
+pub(super) const LATER: Duration = Duration::from_secs(30);
+
+/// What is wanted of the images of one architecture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Wanted {
+    /// Whatever is the newest: nothing is built.
+    Newest,
+    /// Those of this version.
+    Version(String),
+    /// Nobody can tell at the moment.
+    Unknown,
+}
+
+/// What is wanted of the images of one architecture.
+pub(in super::super) fn wanted(
+    resource: &Resource<Spec>,
+    seen: &Seen,
+    architecture: Architecture,
+) -> Wanted {
+    use crate::fact::Fact;
+    match &seen.bench {
+        None => Wanted::Newest,
+        Some(Fact::Unknown(_)) => Wanted::Unknown,
+        Some(Fact::Known(bench)) => match version(resource, bench, architecture) {
+            Some(version) => Wanted::Version(version.to_string()),
+            None => Wanted::Unknown,
+        },
+    }
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage<'a> {
+    /// There is an image of the version.
+    Built,
+    /// A machine is to be launched; how many there were before.
+    Launch(usize),
+    /// A machine is to be provisioned.
+    Provision(&'a Builder),
+    /// A provisioned machine is to be stopped.
+    Stop(&'a Builder),
+    /// A stopped one is to be imaged; how many images could not be made before.
+    Image(&'a Builder, usize),
+    /// Something is under way, and when it is worth a look.
+    Await(Why, Duration),
+    /// Nothing will change until somebody changes something.
+    Stuck(Why),
+}
+
+/// How far the build of one architecture is.
+#[derive(Clone, Debug)]
+pub(super) struct Course<'a> {
+    /// What comes next.
+    pub(super) stage: Stage<'a>,
+    /// The version; none: nothing fits what is to be built upon.
+    pub(super) version: Option<String>,
+    /// What is built upon.
+    pub(super) base: Option<&'a Base>,
+    /// The machine of this version.
+    pub(super) builder: Option<&'a Builder>,
+    /// Machines that are to go, and why.
+    pub(super) released: Vec<(&'a Builder, &'static str)>,
+    /// Machines whose release time is to be moved on.
+    pub(super) prolonged: Vec<&'a Builder>,
+    /// Failures to remember.
+    pub(super) lost: Vec<Lost>,
+    /// What became of earlier builds of the version.
+    pub(super) history: History<'a>,
+    /// Whether the look was not close enough to tell more.
+    pub(super) needs: Option<Need>,
+}
+
+/// What a closer look must show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Commands,
+    Agent(InstanceId),
+}
+
+impl Course<'_> {
+    /// Whether commands must be listed to tell more.
+    pub(super) fn asks_commands(&self) -> bool {
+        self.needs == Some(Need::Commands)
+    }
+
+    /// The machine of which must be known whether it takes commands.
+    pub(super) fn awaits_agent(&self) -> Option<InstanceId> {
+        match &self.needs {
+            Some(Need::Agent(id)) => Some(id.clone()),
+            Some(Need::Commands) | None => None,
+        }
+    }
+
+    /// Whether a machine is to be launched.
+    pub(super) fn launches(&self) -> bool {
+        matches!(self.stage, Stage::Launch(_))
+    }
+
+    /// The command whose end a person must see.
+    pub(super) fn failed_command(&self) -> Option<InvocationId> {
+        self.history.command.map(|it| it.id.clone())
+    }
+}
+
+/// Judges how far the build of one architecture is at `now`.
+pub(super) fn course<'a>(
+    resource: &'a Resource<Spec>,
+    seen: &'a Seen,
+    bench: &'a Bench,
+    (architecture, now): (Architecture, Timestamp),
+) -> Course<'a> {
+    let version = version(resource, bench, architecture).map(|it| it.to_string());
+    let history = version
+        .as_deref()
+        .map(|it| history(bench, architecture, it))
+        .unwrap_or_default();
+    let mut judge = Judge {
+        resource,
+        bench,
+        architecture,
+        now,
+        images: names::ours(resource, seen, architecture),
+        course: Course {
+            stage: Stage::Built,
+            base: bench
+                .bases
+                .get(&architecture)
+                .and_then(|it| it.base.as_ref()),
+            version,
+            builder: None,
+            released: Vec::new(),
+            prolonged: Vec::new(),
+            lost: Vec::new(),
+            history,
+            needs: None,
+        },
+    };
+    judge.course.stage = judge.judge();
+    judge.course
+}
+
+/// Judges the build of one architecture.
+pub(super) struct Judge<'a> {
+    pub(super) resource: &'a Resource<Spec>,
+    pub(super) bench: &'a Bench,
+    pub(super) architecture: Architecture,
+    pub(super) now: Timestamp,
+    /// Our images, the newest first.
+    images: Vec<&'a Image>,
+    pub(super) course: Course<'a>,
+}
+
+impl<'a> Judge<'a> {
+    fn judge(&mut self) -> Stage<'a> {
+        let Some(version) = self.course.version.clone() else {
+            self.release_others(None);
+            return Stage::Stuck(Why::new("NoBase", self.no_base()));
+        };
+        let builders = self.builders();
+        let mine = builders.into_iter().find(|it| it.version == version);
+        self.course.builder = mine;
+        self.release_others(mine);
+        self.count_failed_images(&version);
+        if let Some(making) = self.image_of(&version, ImagePhase::Making) {
+            let wait = self.making(making);
+            // An image of the version may be there already, where two made one.
+            if self.image_of(&version, ImagePhase::Available).is_none() {
+                return wait;
+            }
+        }
+        if self.image_of(&version, ImagePhase::Available).is_some() {
+            return Stage::Built;
+        }
+        if self.bench.commands.is_none() {
+            self.course.needs = Some(Need::Commands);
+            return waiting("looking at earlier builds", SOON);
+        }
+        match mine {
+            Some(builder) => self.with_builder(builder),
+            None => self.without_builder(),
+        }
+    }
+
+    fn no_base(&self) -> String {
+        let architecture = self.architecture;
+        format!("no Available image for {architecture} fits spec.base, so nothing can be built")
+    }
+
+    /// The machines for this architecture; those whose tag does not say which one are nobody's.
+    fn builders(&self) -> Vec<&'a Builder> {
+        let is_mine = |it: &&Builder| it.architecture == Some(self.architecture);
+        self.bench.builders.iter().filter(is_mine).collect()
+    }
+
+    /// All but one machine of this architecture go, unless an image is being made of them.
+    fn release_others(&mut self, kept: Option<&Builder>) {
+        for builder in self.builders() {
+            let is_kept = kept.is_some_and(|it| it.id == builder.id);
+            let is_imaged = self
+                .images
+                .iter()
+                .any(|it| is_of(it, builder, ImagePhase::Making));
+            if !is_kept && !is_imaged {
+                let why = match &self.course.version {
+                    Some(version) if *version == builder.version => {
+                        "another machine builds the same"
+                    }
+                    Some(_) | None => "its version is not wanted any more",
+                };
+                self.course.released.push((builder, why));
+            }
+        }
+    }
+
+    fn image_of(&self, version: &str, phase: ImagePhase) -> Option<&'a Image> {
+        let is_of_version = |it: &&&Image| {
+            it.phase == phase && it.tags.get(tags::VERSION).is_some_and(|it| it == version)
+        };
+        self.images.iter().find(is_of_version).copied()
+    }
+
+    /// Images that could not be made are deleted; that they were there is remembered.
+    fn count_failed_images(&mut self, version: &str) {
+        let is_failed = |it: &&&Image| {
+            it.phase == ImagePhase::Failed
+                && it.tags.get(tags::VERSION).is_some_and(|it| it == version)
+        };
+        let failed: Vec<&Image> = self.images.iter().filter(is_failed).copied().collect();
+        for image in failed {
+            self.lose(image.id.as_str());
+        }
+    }
+
+    /// Remembers a failure that no command tells of; the first look at it counts.
+    pub(super) fn lose(&mut self, object: &str) {
+        if self.bench.lost.iter().any(|it| it.object == object) {
+            return;
+        }
+        self.course.lost.push(Lost {
+            architecture: self.architecture,
+            version: self.course.version.clone().unwrap_or_default(),
+            object: object.to_owned(),
+            at: self.now,
+        });
+    }
+
+    /// The machine must be there until its image is.
+    fn making(&mut self, image: &'a Image) -> Stage<'a> {
+        if let Some(builder) = self
+            .builders()
+            .into_iter()
+            .find(|it| is_of(image, it, ImagePhase::Making))
+        {
+            self.prolong(builder);
+        }
+        let (name, progress) = (&image.name, &image.progress);
+        let progress = if progress.is_empty() { "0%" } else { progress };
+        waiting(
+            &format!("the image {name} is being made, {progress}"),
+            LATER,
+        )
+    }
+
+    pub(super) fn prolong(&mut self, builder: &'a Builder) {
+        if builder
+            .release
+            .is_some_and(|it| it.since(self.now) < NEEDED)
+        {
+            self.course.prolonged.push(builder);
+        }
+    }
+
+    fn without_builder(&mut self) -> Stage<'a> {
+        if let Some(stuck) = self.stuck() {
+            return stuck;
+        }
+        match self.course.history.due().filter(|it| *it > self.now) {
+            Some(due) => self.backing_off(due),
+            None => Stage::Launch(self.course.history.attempts),
+        }
+    }
+
+    pub(super) fn stuck(&self) -> Option<Stage<'a>> {
+        let limit = self.resource.spec.backoff.limit;
+        let failed = self.course.history.failed;
+        (failed >= limit).then(|| {
+            let version = self.course.version.as_deref().unwrap_or_default();
+            let message = format!(
+                "{failed} builds of version {version} failed in a row{}; correct the script, or change spec.forceNonce",
+                self.printed()
+            );
+            Stage::Stuck(Why::new("BuildFailed", message))
+        })
+    }
+
+    pub(super) fn backing_off(&self, due: Timestamp) -> Stage<'a> {
+        let times = self.course.history.in_vain.max(1);
+        let message = format!(
+            "{times} in a row came to nothing{}; next at {due}",
+            self.printed()
+        );
+        Stage::Await(
+            Why::new("BuildFailed", message),
+            due.since(self.now).max(SOON),
+        )
+    }
+
+    /// How the last script that failed ended.
+    fn printed(&self) -> String {
+        let Some(command) = self.course.history.command else {
+            return String::new();
+        };
+        let how = match &command.progress {
+            Progress::Failed {
+                exit_code: Some(code),
+                ..
+            } => format!("exit code {code}"),
+            Progress::Failed { why, .. } => why.clone(),
+            Progress::Running | Progress::Succeeded => String::new(),
+        };
+        match self.bench.printed.get(&command.id) {
+            Some(text) if !text.is_empty() => format!(" ({how}: {text})"),
+            Some(_) | None => format!(" ({how})"),
+        }
+    }
+}
+
+/// Something is under way.
+pub(super) fn waiting<'a>(what: &str, look_again: Duration) -> Stage<'a> {
+    Stage::Await(Why::new("Building", what), look_again)
+}
+
+/// Whether an image in some phase was made of a machine.
+fn is_of(image: &Image, builder: &Builder, phase: ImagePhase) -> bool {
+    let of = image.tags.get(tags::BUILDER);
+    image.phase == phase && of.is_some_and(|it| it == builder.id.as_str())
+}

@@ -1,0 +1,138 @@
+//! How far the machine of a build is, and when it is given up.
+
+use std::time::Duration;
+
+use crate::providers::aliyun::Progress;
+
+use super::course::{Judge, LATER, Need, SOON, Stage, waiting};
+use super::history::Lost;
+use super::seen::{Builder, Command, Phase};
+
+/// How long a machine may take to come up and take commands.
+const BOOT_MAX: Duration = Duration::from_secs(15 * 60);
+/// How much later than its own deadline a command may be reported to have ended.
+const REPORT_MAX: Duration = Duration::from_secs(10 * 60);
+/// A provisioned machine waits no longer than this for another attempt at its image.
+const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
+
+impl<'a> Judge<'a> {
+    pub(super) fn with_builder(&mut self, builder: &'a Builder) -> Stage<'a> {
+        match builder.phase {
+            Phase::Reclaimed => return self.going(builder, "is taken back by the service"),
+            Phase::Unknown => return self.going(builder, "is in a status that we do not know"),
+            Phase::Starting | Phase::Running | Phase::Stopping | Phase::Stopped => {}
+        }
+        let commands = self.bench.commands.iter().flatten();
+        let mut mine = commands.filter(|it| it.instance == builder.id);
+        match mine.next_back() {
+            None => self.unprovisioned(builder),
+            Some(command) => self.provisioned(builder, command),
+        }
+    }
+
+    fn going(&self, builder: &Builder, how: &str) -> Stage<'a> {
+        waiting(&format!("{} {how}", builder.id), LATER)
+    }
+
+    fn unprovisioned(&mut self, builder: &'a Builder) -> Stage<'a> {
+        let age = builder
+            .created
+            .map_or(Duration::ZERO, |it| self.now.since(it));
+        match builder.phase {
+            Phase::Stopping | Phase::Stopped => {
+                return self.give_up(builder, "it stopped before it was provisioned");
+            }
+            _ if age > BOOT_MAX => return self.give_up(builder, "it never took commands"),
+            Phase::Starting | Phase::Reclaimed | Phase::Unknown => {
+                return waiting(&format!("{} is starting", builder.id), SOON);
+            }
+            Phase::Running => {}
+        }
+        match &self.bench.online {
+            None => {
+                self.course.needs = Some(Need::Agent(builder.id.clone()));
+                waiting("asking whether the machine takes commands", SOON)
+            }
+            Some(online) if online.contains(&builder.id) => Stage::Provision(builder),
+            Some(_) => waiting(&format!("{} does not take commands yet", builder.id), SOON),
+        }
+    }
+
+    fn provisioned(&mut self, builder: &'a Builder, command: &Command) -> Stage<'a> {
+        match &command.progress {
+            Progress::Succeeded => self.to_image(builder),
+            Progress::Failed { .. } => {
+                self.course.released.push((builder, "its script failed"));
+                let due = self.course.history.due();
+                self.backing_off(due.unwrap_or(self.now))
+            }
+            Progress::Running => {
+                let timeout = self.resource.spec.provision.as_ref().map(|it| it.timeout.0);
+                let most = timeout.unwrap_or_default() + REPORT_MAX;
+                match builder.phase {
+                    Phase::Stopping | Phase::Stopped => {
+                        self.give_up(builder, "it stopped while its script ran")
+                    }
+                    _ if self.now.since(command.created) > most => {
+                        self.give_up(builder, "its script did not come to an end")
+                    }
+                    Phase::Starting | Phase::Running | Phase::Reclaimed | Phase::Unknown => {
+                        let since = command.created;
+                        waiting(
+                            &format!("{} is being provisioned since {since}", builder.id),
+                            LATER,
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    fn to_image(&mut self, builder: &'a Builder) -> Stage<'a> {
+        // What could not be made is given some time.
+        let failed: Vec<&Lost> = self
+            .bench
+            .lost
+            .iter()
+            .filter(|it| it.object.starts_with("m-"))
+            .collect();
+        let of_version = |it: &&&Lost| Some(&it.version) == self.course.version.as_ref();
+        let failed = failed.iter().filter(of_version).count();
+        if !self.course.lost.is_empty() {
+            return waiting("the image could not be made", SOON);
+        }
+        if let Some(stuck) = self.stuck() {
+            self.course
+                .released
+                .push((builder, "its version is given up"));
+            return stuck;
+        }
+        if let Some(due) = self
+            .course
+            .history
+            .due()
+            .filter(|it| failed > 0 && *it > self.now)
+        {
+            if due.since(self.now) > IDLE_MAX {
+                self.course
+                    .released
+                    .push((builder, "its image could not be made"));
+            }
+            return self.backing_off(due);
+        }
+        self.prolong(builder);
+        match builder.phase {
+            Phase::Running => Stage::Stop(builder),
+            Phase::Stopped => Stage::Image(builder, failed),
+            Phase::Starting | Phase::Stopping | Phase::Reclaimed | Phase::Unknown => {
+                waiting(&format!("{} is being stopped", builder.id), SOON)
+            }
+        }
+    }
+
+    fn give_up(&mut self, builder: &'a Builder, why: &'static str) -> Stage<'a> {
+        self.lose(builder.id.as_str());
+        self.course.released.push((builder, why));
+        waiting(&format!("{} is given up: {why}", builder.id), SOON)
+    }
+}

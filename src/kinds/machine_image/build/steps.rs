@@ -1,0 +1,269 @@
+//! What a build asks for, as steps of the line's plan.
+
+use crate::clock::Timestamp;
+use crate::fact::Fact;
+use crate::kinds::architecture::Architecture;
+use crate::kinds::tags;
+use crate::plan::{Cause, Health, Plan, Rent, Step, UnknownObject, Why};
+use crate::resource::{Decimal, Resource};
+
+use super::super::change::Subject;
+use super::super::names;
+use super::super::op::Op as AnyOp;
+use super::super::seen::Seen;
+use super::super::spec::Spec;
+use super::course::{Course, Stage, course};
+use super::launch;
+use super::op::{Effect, Op};
+use super::seen::{Bench, Builder};
+
+/// Adds what the build of one architecture asks for. `served`: the names of the line are right.
+pub(in super::super) fn present(
+    plan: &mut Plan<AnyOp>,
+    resource: &Resource<Spec>,
+    seen: &Seen,
+    (architecture, now, served): (Architecture, Timestamp, bool),
+) {
+    let Some(bench) = &seen.bench else { return };
+    let bench = match bench {
+        Fact::Known(bench) => bench,
+        Fact::Unknown(fault) => {
+            let object = format!("{}-{architecture}", resource.spec.name_prefix);
+            let reason = fault.to_string();
+            return plan.unknown.push(UnknownObject { object, reason });
+        }
+    };
+    let draft = Draft {
+        resource,
+        seen,
+        bench,
+        architecture,
+    };
+    draft.build(
+        plan,
+        &course(resource, seen, bench, (architecture, now)),
+        served,
+    );
+}
+
+/// Releases all machines of a line that is to be removed.
+pub(in super::super) fn absent(
+    plan: &mut Plan<AnyOp>,
+    resource: &Resource<Spec>,
+    seen: &Seen,
+    architecture: Architecture,
+) {
+    let Some(Fact::Known(bench)) = &seen.bench else {
+        return;
+    };
+    let draft = Draft {
+        resource,
+        seen,
+        bench,
+        architecture,
+    };
+    for builder in &bench.builders {
+        if builder.architecture == Some(architecture) {
+            let cause = Cause::File("policy.ensure");
+            draft.step(plan, draft.on(builder, Effect::Release), cause);
+        }
+    }
+}
+
+struct Draft<'a> {
+    resource: &'a Resource<Spec>,
+    seen: &'a Seen,
+    bench: &'a Bench,
+    architecture: Architecture,
+}
+
+impl Draft<'_> {
+    fn build(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>, served: bool) {
+        for lost in &course.lost {
+            plan.remember.insert(lost.name().into(), Some(lost.at));
+        }
+        self.forget(plan, course);
+        plan.rents.extend(self.rents());
+        for (builder, why) in &course.released {
+            let cause = Cause::Upstream((*why).to_owned());
+            self.step(plan, self.on(builder, Effect::Release), cause);
+        }
+        for builder in &course.prolonged {
+            if let Some(from) = builder.release {
+                let cause = Cause::Clock("its image is not there yet".to_owned());
+                self.step(plan, self.on(builder, Effect::Prolong { from }), cause);
+            }
+        }
+        self.advance(plan, course, served);
+    }
+
+    fn advance(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>, served: bool) {
+        let because = || {
+            Cause::Upstream(
+                course
+                    .base
+                    .map_or_else(String::new, |it| format!("base {}", it.id)),
+            )
+        };
+        match &course.stage {
+            Stage::Built => {
+                if let Some(builder) = course.builder.filter(|_| served) {
+                    let cause = Cause::Upstream("its image is there".to_owned());
+                    self.step(plan, self.on(builder, Effect::Release), cause);
+                }
+            }
+            Stage::Launch(attempt) => self.launch(plan, course, *attempt),
+            Stage::Provision(builder) => {
+                let provision = Effect::Provision(Box::new(self.command(builder)));
+                self.step(plan, self.on(builder, provision), because());
+            }
+            Stage::Stop(builder) => {
+                let cause = Cause::Upstream("it is provisioned".to_owned());
+                self.step(plan, self.on(builder, Effect::Stop), cause);
+            }
+            Stage::Image(builder, attempt) => {
+                let image = Effect::Image {
+                    attempt: *attempt,
+                    image: Box::new(self.image(builder, course)),
+                };
+                let cause = Cause::Upstream("it is provisioned".to_owned());
+                self.step(plan, self.on(builder, image), cause);
+            }
+            Stage::Await(why, look_again) => {
+                let soonest = plan
+                    .look_again
+                    .map_or(*look_again, |it| it.min(*look_again));
+                plan.look_again = Some(soonest);
+                plan.worsen(Health::Working(self.named(why)));
+            }
+            Stage::Stuck(why) => plan.worsen(Health::Stuck(self.named(why))),
+        }
+    }
+
+    /// What our machines cost, where their tag tells.
+    fn rents(&self) -> Vec<Rent> {
+        let rent = |it: &Builder| {
+            Some(Rent {
+                object: it.id.to_string(),
+                hourly_millionths: it.price.parse::<Decimal>().ok()?.millionths(),
+                since: it.created?,
+                until: it.release,
+            })
+        };
+        let mine = self.bench.builders.iter();
+        mine.filter(|it| it.architecture == Some(self.architecture))
+            .filter_map(rent)
+            .collect()
+    }
+
+    fn named(&self, why: &Why) -> Why {
+        let line = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
+        Why::new(why.reason, format!("{line}: {}", why.message))
+    }
+
+    /// What was remembered of other versions does not matter any more.
+    fn forget(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>) {
+        let Some(version) = &course.version else {
+            return;
+        };
+        let lost = self.bench.lost.iter();
+        let of_others =
+            lost.filter(|it| it.architecture == self.architecture && it.version != *version);
+        for lost in of_others {
+            plan.remember.insert(lost.name().into(), None);
+        }
+    }
+
+    fn launch(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>, attempt: usize) {
+        let offers = match self.bench.offers.get(&self.architecture) {
+            Some(Fact::Known(ranking)) => ranking,
+            Some(Fact::Unknown(fault)) => {
+                let object = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
+                let reason = fault.to_string();
+                return plan.unknown.push(UnknownObject { object, reason });
+            }
+            // Planned without a look at offers: nothing is launched.
+            None => return,
+        };
+        if offers.candidates.is_empty() {
+            let why = Why::new("NoCapacity", offers.why_none());
+            let again = std::time::Duration::from_secs(300);
+            plan.look_again = Some(plan.look_again.map_or(again, |it| it.min(again)));
+            return plan.worsen(Health::Working(self.named(&why)));
+        }
+        let (Some(version), Some(base)) = (&course.version, course.base) else {
+            return;
+        };
+        let order = launch::order(
+            (self.resource, self.bench, self.architecture),
+            (version, base, &offers.candidates),
+        );
+        let op = Op {
+            subject: self.subject(String::new(), order.name.clone()),
+            architecture: self.architecture,
+            version: version.clone(),
+            effect: Effect::Launch {
+                attempt,
+                order: Box::new(order),
+            },
+        };
+        let cause = Cause::Upstream(format!("base {}", base.id));
+        self.step(plan, op, cause);
+    }
+
+    fn command(&self, builder: &Builder) -> crate::providers::aliyun::Command {
+        launch::command(self.resource, self.bench, builder)
+    }
+
+    fn image(&self, builder: &Builder, course: &Course<'_>) -> crate::providers::aliyun::NewImage {
+        let spec = &self.resource.spec;
+        let taken = self.seen.images.iter().map(|it| it.name.clone()).collect();
+        let created = builder.created.unwrap_or(Timestamp::EPOCH);
+        let name = names::free_dated(spec, self.architecture, Some(created), &taken);
+        let base = course.base.map_or_else(String::new, |it| it.id.to_string());
+        let mut all = self.bench.region.required_tags.clone();
+        all.extend(tags::ownership(&self.seen.home.scope, &self.resource.id));
+        let mut put = |key: &str, value: String| all.insert(key.to_owned(), value);
+        put(tags::VERSION, builder.version.clone());
+        put(tags::BUILDER, builder.id.to_string());
+        // Consumers of today's scripts read these.
+        put("VersionHash", builder.version.clone());
+        put("BaseImageId", base.clone());
+        put(tags::ARCHITECTURE, self.architecture.to_string());
+        put(tags::BUILD_TIMESTAMP, (created.millis() / 1000).to_string());
+        crate::providers::aliyun::NewImage {
+            name,
+            description: format!("{} for {} on {base}", spec.name_prefix, self.architecture),
+            tags: all,
+        }
+    }
+
+    fn on(&self, builder: &Builder, effect: Effect) -> Op {
+        Op {
+            subject: self.subject(builder.id.to_string(), builder.name.clone()),
+            architecture: self.architecture,
+            version: builder.version.clone(),
+            effect,
+        }
+    }
+
+    fn subject(&self, object: String, name: String) -> Subject {
+        Subject {
+            place: self.seen.home.place.clone(),
+            scope: self.seen.home.scope.clone(),
+            owner: self.resource.id.clone(),
+            object,
+            name,
+        }
+    }
+
+    /// Steps of one build are taken in their order. None is guarded: what a line made for one piece of work goes with it.
+    fn step(&self, plan: &mut Plan<AnyOp>, op: Op, cause: Cause) {
+        plan.steps.push(Step {
+            op: AnyOp::Build(op),
+            cause,
+            chain: format!("build {}", self.architecture),
+            group: None,
+        });
+    }
+}

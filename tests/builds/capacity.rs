@@ -1,0 +1,117 @@
+//! C7: no stock, a price that moved, a quota, machines that vanish or are taken back at any step.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{DAY, check_built, instances, lab, launches, said};
+use crate::proofs::{each, figure};
+
+fn refused(code: &str, status: u16, times: u64) -> Value {
+    json!({"troubles": [{"action": "RunInstances", "fault": "status", "status": status, "code": code, "nth": 2, "times": times}]})
+}
+
+#[test]
+fn a_candidate_without_stock_is_followed_by_the_next_with_the_same_token() {
+    for code in [
+        "OperationDenied.NoStock",
+        "Zone.NotOnSale",
+        "InvalidSpotPriceLimit.LowerThanPublicPrice",
+    ] {
+        for binds in [false, true] {
+            // The first call is the dry run.
+            let mut world = refused(code, 403, 1);
+            world["settings"] = json!({"refusedBindsToken": binds});
+            let lab = lab("", world);
+            lab.block_on(async |lab| {
+                let report = lab.converge(1).await;
+                check_built(lab, &report);
+                assert_eq!(launches(lab), 1, "{code}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_disk_category_that_does_not_go_is_followed_by_the_next_for_the_same_candidate() {
+    let lab = lab(
+        "",
+        refused("InvalidSystemDiskCategory.ValueNotSupported", 400, 1),
+    );
+    lab.block_on(async |lab| {
+        let report = lab.converge(1).await;
+        check_built(lab, &report);
+    });
+}
+
+#[test]
+fn a_quota_or_a_permission_stops_the_launch_and_says_so() {
+    let lab = lab(
+        "",
+        json!({"troubles": [
+            {"action": "RunInstances", "fault": "status", "status": 403, "code": "Forbidden.RAM", "nth": 1, "times": 1000},
+        ]}),
+    );
+    lab.block_on(async |lab| {
+        let report = lab.go_on(1, Duration::from_secs(3600)).await;
+        assert!(!report.is_converged());
+        assert!(said(&report).contains("RunInstances"), "{}", said(&report));
+        assert_eq!(launches(lab), 0);
+    });
+}
+
+#[test]
+fn an_accepted_machine_that_vanishes_counts_as_no_stock() {
+    for seconds in [0, 10, 40, 100] {
+        let lab = lab(
+            "",
+            json!({"troubles": [
+                {"action": "RunInstances", "fault": "vanish", "nth": 2, "times": 2, "seconds": seconds},
+            ]}),
+        );
+        lab.block_on(async |lab| {
+            let report = lab.converge(1).await;
+            check_built(lab, &report);
+        });
+    }
+}
+
+/// A machine may be taken back in the middle of everything.
+#[test]
+fn a_machine_that_is_reclaimed_at_any_step_is_replaced_and_nothing_is_left() {
+    let moments: Vec<u64> = (1..=60).map(|it| it * 20).collect();
+    let worked = each(&moments, |seconds| {
+        let lab = lab(
+            "",
+            json!({"troubles": [
+                {"action": "RunInstances", "fault": "reclaim", "nth": 2, "times": 1, "seconds": seconds},
+            ]}),
+        );
+        lab.block_on(async |lab| {
+            let report = lab.converge(1).await;
+            check_built(lab, &report);
+            launches(lab)
+        })
+    });
+    let again = worked.iter().filter(|it| **it == 2).count();
+    assert!(worked.iter().all(|it| *it <= 2), "{worked:?}");
+    assert!(again > 20, "it was replaced in {again} of {}", worked.len());
+    figure(
+        "moments at which a builder was reclaimed (C7)",
+        &moments.len().to_string(),
+    );
+}
+
+/// Nobody comes back: the cloud releases the machine by itself.
+#[test]
+fn a_machine_whose_reconciler_never_comes_back_ends_by_itself() {
+    let lab = lab("", json!({}));
+    lab.block_on(async |lab| {
+        let _ = lab.once(1).await;
+        assert_eq!(instances(lab).len(), 1);
+        lab.wait(DAY).await;
+        assert_eq!(instances(lab), []);
+        let report = lab.converge(2).await;
+        check_built(lab, &report);
+    });
+}
