@@ -204,7 +204,7 @@ fn a_script_is_text_that_says_what_runs_it() {
     let mark = at("begins with a byte order mark: save it without");
     assert_eq!(said_of(b"\xef\xbb\xbf#!/bin/sh\n"), mark);
     let large = at("has 102400 bytes, the most allowed is 16384");
-    assert_eq!(said_of(&[b'#'; 102_400]), large);
+    assert_eq!(said_of(&vec![b'#'; 102_400]), large);
 }
 
 #[test]
