@@ -226,7 +226,7 @@ fn a_script_that_cannot_be_sent_is_refused_with_the_sizes() {
     fs::write(folder.path().join("line.sh"), &script).expect("a file can be written");
     let said = all(folder.path());
     assert!(
-        said.contains("is too large to be sent: 16014 bytes of script and 16005 of inputs become ")
+        said.contains("is too large to be sent: 16013 bytes of script and 16004 of inputs become ")
             && said.contains(" characters with what goes around them, the most allowed is 24576"),
         "{said}"
     );
