@@ -1,5 +1,6 @@
 //! Resources as people declare them: read from YAML files, checked against the schemas of their kinds, written again.
 
+mod amount;
 mod check;
 mod folder;
 mod load;
@@ -23,6 +24,7 @@ use serde_json::Value;
 use crate::ids::ResourceId;
 use tree::{Flaw, Node, Place};
 
+pub use amount::{Bytes, Decimal};
 pub use load::{Declared, is_supported, read, read_text};
 pub use named::{Files, NamedFile, NamedFiles};
 pub use nearest::nearest;

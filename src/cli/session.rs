@@ -188,6 +188,7 @@ pub(super) async fn hold_status(global: &Global, cloud: &Cloud) -> Result<Status
         Refusal::Held(message) => Failure::new(75, &message),
     })?;
     cloud.clients.registries.keep_in(&path.join(MANIFESTS));
+    cloud.clients.aliyun.keep_in(&path);
     Ok(StatusFolder {
         folder,
         _temporary: temporary,

@@ -118,7 +118,8 @@ fn endpoints(settings: &Settings, inventory: &Inventory) -> Vec<Source> {
     let place = |it: &aliyun_region::Spec| it.home().place;
     let places: BTreeSet<Place> = specs.map(place).collect();
     let ecs = |it: &Place| shown(&format!("ecs {}", it.region), endpoints.ecs(it));
-    let mut sources: Vec<Source> = places.iter().map(ecs).collect();
+    let vpc = |it: &Place| shown(&format!("vpc {}", it.region), endpoints.vpc(it));
+    let mut sources: Vec<Source> = places.iter().flat_map(|it| [ecs(it), vpc(it)]).collect();
     sources.push(shown("sts", endpoints.sts(None)));
     sources.push(shown("metadata", endpoints.metadata()));
     sources

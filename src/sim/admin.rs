@@ -65,7 +65,7 @@ fn state(world: &World, now: Timestamp) -> Value {
     let regions: BTreeMap<String, Value> = world
         .cloud
         .regions()
-        .map(|(id, region)| (id.to_string(), aliyun::state(region)))
+        .map(|(id, region)| (id.to_string(), aliyun::state(&world.cloud, region)))
         .collect();
     json!({"now": now, "regions": regions, "runners": [], "jobs": [], "registries": world.registries.state()})
 }

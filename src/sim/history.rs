@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::ids::{ImageId, InstanceId, LaunchTemplateId, RegionId};
+use crate::sim::invocation::{Invocation, RunStatus};
 use crate::sim::object::{Image, ImageStatus, Instance, InstanceStatus, Snapshot};
 
 /// One request that a client made.
@@ -97,6 +98,20 @@ pub enum What {
     },
     /// An object lacks these tags from now on.
     Untagged { object: String, keys: Vec<String> },
+    /// A command was accepted; whether it ever begins on its instances is another matter.
+    CommandSent(Box<Invocation>),
+    /// A command has begun on an instance.
+    CommandBegun {
+        invocation: String,
+        instance: InstanceId,
+    },
+    /// A command has come to an end on an instance, or will not begin there; without a code it did not end by itself.
+    CommandEnded {
+        invocation: String,
+        instance: InstanceId,
+        status: RunStatus,
+        exit_code: Option<i64>,
+    },
     /// Somebody else made an image, or made it what it is now; no request was sent for it.
     ImagePut(Box<Image>),
     /// Somebody else made an instance, or made it what it is now.

@@ -6,6 +6,7 @@
 //! - `github`: packages, workflows and their runs.
 //! - `principal`: who may become whom.
 //! - `object`: what exists there.
+//! - `invocation`: what instances were told to run.
 //! - `shelf`: objects together with all that they ever were, for listings that lag.
 //! - `history`: what happened and what was asked, for oracles.
 //! - `trouble`: what goes wrong, and when.
@@ -21,6 +22,7 @@ pub mod aliyun;
 pub mod github;
 pub mod history;
 pub mod identity;
+pub mod invocation;
 pub mod object;
 pub mod principal;
 pub mod registry;
@@ -40,6 +42,7 @@ use crate::sim::aliyun::Cloud;
 use crate::sim::github::GitHub;
 use crate::sim::history::{Call, Event};
 use crate::sim::identity::Guest;
+use crate::sim::invocation::Invocation;
 use crate::sim::object::{Image, Instance, Snapshot};
 use crate::sim::registry::Registries;
 use crate::sim::scenario::{Objects, Scenario};
@@ -298,6 +301,14 @@ impl World {
         self.cloud
             .region(region)
             .map_or(Vec::new(), |it| it.snapshots.all().cloned().collect())
+    }
+
+    /// The invocations of commands in a region, sorted by id.
+    pub fn invocations(&mut self, region: &str, now: Timestamp) -> Vec<Invocation> {
+        self.cloud.settle(now);
+        self.cloud
+            .region(region)
+            .map_or(Vec::new(), |it| it.invocations.all().cloned().collect())
     }
 
     /// Puts objects into the world, as somebody does who is no client here; one that is there becomes what it says.

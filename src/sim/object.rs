@@ -140,6 +140,8 @@ pub struct Instance {
     #[serde(default, deserialize_with = "tags")]
     pub tags: BTreeMap<String, String>,
     #[serde(skip)]
+    pub(crate) agent: Agent,
+    #[serde(skip)]
     pub(crate) upcoming: Vec<(Timestamp, InstanceChange)>,
 }
 
@@ -191,6 +193,16 @@ pub struct LaunchTemplateVersion {
     /// What its data disks are made from.
     #[serde(default)]
     pub snapshot_ids: Vec<SnapshotId>,
+}
+
+/// Since when Cloud Assistant's agent answers while the instance runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Agent {
+    /// A while after the instance was created.
+    #[default]
+    Usual,
+    Since(Timestamp),
+    Never,
 }
 
 /// What time will do to an image.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
+use crate::sim::aliyun::market::{self, written::Market};
 use crate::sim::github::written::{GitHub, Workflow};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::principal::{IdentityProvider, Job, Metadata, Role};
@@ -39,6 +40,8 @@ pub struct Scenario {
     pub credentials_uri: Option<String>,
     /// The regions that exist.
     pub regions: Vec<RegionId>,
+    /// The machines that can be had.
+    pub market: Market,
     /// Who may ask GitHub, and how much.
     pub github: GitHub,
     /// How the services behave where the documentation leaves it open.
@@ -135,7 +138,7 @@ pub struct Throttling {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Times {
     /// From `CreateImage` to `Available`.
-    pub image_available: u64,
+    pub image_available: Span,
     /// From `Available` to `Usable`.
     pub image_usable: u64,
     /// From `Pending` to `Starting`.
@@ -146,12 +149,57 @@ pub struct Times {
     pub instance_stopped: u64,
     /// From `DeleteInstance` until the instance is gone.
     pub instance_gone: u64,
+    /// From `Running` until Cloud Assistant's agent is online.
+    pub agent_online: u64,
+    /// From the beginning of a command to its end.
+    pub provisioning: Span,
+    /// For how long `DescribeInvocations` shows an invocation.
+    pub invocation_kept: u64,
     /// Until a change shows in listings.
     pub listing_lag: u64,
     /// How much later still a change of tags shows in tag filters and `ListTagResources`.
     pub tag_filter_lag: u64,
     /// Until a change shows in registries and in listings of packages.
     pub registry_lag: u64,
+}
+
+/// How long something takes, in seconds: a number, or two between which the seed decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "WrittenSpan")]
+pub struct Span {
+    pub least: u64,
+    /// At least `least`.
+    pub most: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenSpan {
+    Always(u64),
+    Between([u64; 2]),
+}
+
+impl From<u64> for Span {
+    fn from(seconds: u64) -> Self {
+        Self {
+            least: seconds,
+            most: seconds,
+        }
+    }
+}
+
+impl TryFrom<WrittenSpan> for Span {
+    type Error = String;
+
+    fn try_from(written: WrittenSpan) -> Result<Self, String> {
+        match written {
+            WrittenSpan::Always(seconds) => Ok(seconds.into()),
+            WrittenSpan::Between([least, most]) if least <= most => Ok(Self { least, most }),
+            WrittenSpan::Between([least, most]) => {
+                Err(format!("[{least}, {most}] ends before it begins"))
+            }
+        }
+    }
 }
 
 /// What exists.
@@ -189,6 +237,7 @@ impl Default for Scenario {
             metadata: Metadata::default(),
             credentials_uri: None,
             regions: vec![RegionId::new("cn-hangzhou")],
+            market: Market::default(),
             github: GitHub::default(),
             settings: Settings::default(),
             times: Times::default(),
@@ -216,12 +265,16 @@ impl Default for Settings {
 impl Default for Times {
     fn default() -> Self {
         Self {
-            image_available: 300,
+            image_available: 300.into(),
             image_usable: 20,
             instance_starting: 5,
             instance_running: 20,
             instance_stopped: 15,
             instance_gone: 20,
+            agent_online: 30,
+            provisioning: 420.into(),
+            // Four weeks (ECS API reference, `DescribeInvocationResults`).
+            invocation_kept: 4 * 7 * 24 * 60 * 60,
             listing_lag: 0,
             tag_filter_lag: 0,
             registry_lag: 0,
@@ -248,6 +301,7 @@ impl Scenario {
             return Err("keys and roles must not both be empty".to_owned());
         }
         scenario.check_names()?;
+        market::check(&scenario)?;
         scenario.check(&scenario.objects)?;
         registry::check(&scenario.objects.registries, |_, _, _| false)?;
         Ok(scenario)

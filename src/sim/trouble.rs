@@ -34,6 +34,16 @@ pub enum TroubleKind {
     Reclaim,
     /// `CreateImage` accepts, and the image ends as `CreateFailed`.
     CreateFailed,
+    /// `RunInstances` accepts, and Cloud Assistant's agent never comes online.
+    AgentNever,
+    /// `RunInstances` accepts, and Cloud Assistant's agent comes online `seconds` later than usual.
+    AgentLate,
+    /// `RunCommand` accepts, and `seconds` after the script began it ends with `exitCode`, having written `output`.
+    ScriptEnds,
+    /// `RunCommand` accepts, and the script does not end before its time is up.
+    ScriptHangs,
+    /// `RunCommand` accepts, and `seconds` after the script began the instance shuts itself down.
+    ShutsDown,
 }
 
 /// One thing that goes wrong.
@@ -66,12 +76,23 @@ pub struct Trouble {
     /// For `status`: the error code.
     #[serde(default)]
     pub code: Option<String>,
-    /// For `stale`, `delay`, `vanish`, `reclaim`; for a `status` of 429 when to come again.
+    /// For `stale`, `delay`, `vanish`, `reclaim`, `agentLate`, `scriptEnds`, `shutsDown`; for a `status` of 429 when to
+    /// come again.
     #[serde(default)]
     pub seconds: u64,
+    /// For `scriptEnds`.
+    #[serde(default = "one_code")]
+    pub exit_code: i64,
+    /// For `scriptEnds`: how many bytes.
+    #[serde(default)]
+    pub output: usize,
 }
 
 fn one() -> u64 {
+    1
+}
+
+fn one_code() -> i64 {
     1
 }
 
@@ -118,7 +139,12 @@ impl Trouble {
             | TroubleKind::TornLonger
             | TroubleKind::Vanish
             | TroubleKind::Reclaim
-            | TroubleKind::CreateFailed => answer,
+            | TroubleKind::CreateFailed
+            | TroubleKind::AgentNever
+            | TroubleKind::AgentLate
+            | TroubleKind::ScriptEnds
+            | TroubleKind::ScriptHangs
+            | TroubleKind::ShutsDown => answer,
         }
     }
 }

@@ -34,6 +34,25 @@ spec:
   keyPairName: ops
 ---
 apiVersion: reconcile/v1alpha1
+kind: InstanceClass
+metadata: {name: builder, labels: {team: edge}}
+policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}
+spec:
+  regionRef: home
+  architecture: amd64
+  requirements:
+    cpu: {min: 2, max: 8}
+    memory: {min: 2Gi, max: 16Gi}
+    memoryPerCpu: 1Gi
+    instanceTypes: [ecs.c8i-nps.2xlarge]
+    families: [ecs.c8i-nps]
+  selection: {strategy: LowestTotalPrice, maxCandidates: 3}
+  spot: {enabled: true, priceMultiplier: "1.5", maxPrice: "0.5"}
+  systemDisk: {categories: [cloud_essd, cloud_auto], headroom: 5Gi, minSize: 40Gi}
+  instanceRoleName: builder
+  ttl: 1h
+---
+apiVersion: reconcile/v1alpha1
 kind: MachineImage
 metadata: {name: line, labels: {team: edge}}
 policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}

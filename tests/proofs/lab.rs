@@ -233,6 +233,9 @@ impl Lab {
             | What::SnapshotCreated(_)
             | What::Tagged { .. }
             | What::Untagged { .. }
+            | What::CommandSent(_)
+            | What::CommandBegun { .. }
+            | What::CommandEnded { .. }
             | What::ImagePut(_)
             | What::InstancePut(_)
             | What::SnapshotPut(_)

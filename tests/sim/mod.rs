@@ -1,5 +1,6 @@
 //! The simulator, driven by small signed requests.
 
+mod assistant;
 pub(crate) mod github;
 mod guest;
 mod images;
@@ -7,6 +8,7 @@ mod instances;
 mod launch;
 mod launch_templates;
 mod listing;
+mod market;
 mod registry;
 mod registry_rules;
 mod roles;

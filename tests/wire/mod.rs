@@ -96,6 +96,7 @@ impl Cloud {
             ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET),
             ("ALIBABA_CLOUD_SECURITY_TOKEN", TOKEN),
             ("ALIYUN_ECS_ENDPOINT", &base),
+            ("ALIYUN_VPC_ENDPOINT", &base),
             ("ALIYUN_STS_ENDPOINT", &base),
         ];
         let settings = named.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -13,7 +13,7 @@ use crate::kind::{Context, Kind, Need, Outputs};
 use crate::plan::{Because, Plan};
 use crate::resource::{Problem, Resource};
 
-pub use spec::{Home, Proxy, Spec};
+pub use spec::{Home, Network, Proxy, Spec};
 
 /// The kind.
 #[derive(Debug)]

@@ -77,7 +77,7 @@ impl Call<'_> {
     fn kind(&self, place: &Place) -> String {
         let (service, action) = (self.service.name(), self.action);
         match self.service {
-            Service::Ecs => format!("{service} {action} {}", place.region),
+            Service::Ecs | Service::Vpc => format!("{service} {action} {}", place.region),
             Service::Sts => format!("{service} {action}"),
         }
     }
@@ -106,6 +106,7 @@ impl Call<'_> {
             "DeleteInstance" => 66,
             "DescribeImages" => 38,
             "DeleteImage" => 36,
+            "DescribeSpotPriceHistory" => 22,
             "DeleteSnapshot" => 17,
             _ => 10,
         })
@@ -140,10 +141,13 @@ impl Aliyun {
         let url = self.endpoints.url(call.service, place)?;
         let credentials = self.credentials().await?;
         let mut call = call.clone();
-        if call.service == Service::Ecs {
+        match call.service {
             // Actions without such a parameter take it as a common one.
-            call.parameters
-                .insert("RegionId".to_owned(), place.region.as_str().to_owned());
+            Service::Ecs | Service::Vpc => {
+                let region = place.region.as_str().to_owned();
+                call.parameters.insert("RegionId".to_owned(), region);
+            }
+            Service::Sts => {}
         }
         let kind = call.kind(place);
         let (call, url, credentials, kind) = (&call, &url, credentials.as_ref(), kind.as_str());

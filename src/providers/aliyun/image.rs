@@ -92,6 +92,7 @@ pub struct ImageChange {
 const ALL_STATUSES: &str = "Creating,Waiting,Available,UnAvailable,CreateFailed,Deprecated";
 
 const IMAGES: Listing<Image> = Listing {
+    service: Service::Ecs,
     action: "DescribeImages",
     doing: "list the images",
     outer: "Images",

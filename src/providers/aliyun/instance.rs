@@ -77,6 +77,7 @@ impl InstanceStatus {
 }
 
 const INSTANCES: Listing<Instance> = Listing {
+    service: Service::Ecs,
     action: "DescribeInstances",
     doing: "list the instances",
     outer: "Instances",

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use super::Aliyun;
 use super::call::{Parameters, parameters};
 use super::listing::Listing;
-use super::place::Place;
+use super::place::{Place, Service};
 use super::wire::Fields;
 use crate::fact::Complete;
 use crate::fault::Fault;
@@ -51,6 +51,7 @@ struct Head {
 }
 
 const TEMPLATES: Listing<Head> = Listing {
+    service: Service::Ecs,
     action: "DescribeLaunchTemplates",
     doing: "list the launch templates",
     outer: "LaunchTemplateSets",
@@ -61,6 +62,7 @@ const TEMPLATES: Listing<Head> = Listing {
 };
 
 const VERSIONS: Listing<LaunchTemplateVersion> = Listing {
+    service: Service::Ecs,
     action: "DescribeLaunchTemplateVersions",
     doing: "list the versions of a launch template",
     outer: "LaunchTemplateVersionSets",

@@ -22,8 +22,9 @@ const PAGES_AT_ONCE: usize = 4;
 /// How often a listing is read from its start, when it changes while it is read.
 const READINGS_MAX: u32 = 3;
 
-/// A kind of object that ECS lists.
+/// A kind of object that ECS or VPC lists.
 pub(super) struct Listing<T> {
+    pub(super) service: Service,
     pub(super) action: &'static str,
     /// In words, as in `list the images`.
     pub(super) doing: &'static str,
@@ -140,7 +141,7 @@ impl<T> Listing<T> {
     /// The call that reads a part of it.
     pub(super) fn call(&self, parameters: Parameters) -> Call<'static> {
         Call {
-            service: Service::Ecs,
+            service: self.service,
             action: self.action,
             doing: self.doing,
             effect: Effect::Read,

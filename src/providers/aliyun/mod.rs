@@ -1,5 +1,6 @@
-//! Alibaba Cloud: signing, credentials, and the calls of ECS and STS that are needed.
+//! Alibaba Cloud: signing, credentials, and the calls of ECS, VPC and STS that are needed.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,31 +15,43 @@ use crate::providers::limiter::Limiter;
 use crate::retry::{Effect, Patience};
 
 use self::call::{Call, Nonces, Parameters};
+use self::catalogue::Catalogue;
 use self::credentials::Session;
 use self::place::Service;
 use self::wire::Fields;
 
 mod call;
+mod catalogue;
 pub mod credentials;
 pub mod fault;
 mod image;
 mod index;
 mod instance;
+mod instance_type;
 mod launch_template;
 mod listing;
 mod place;
+mod price;
 pub mod sign;
 mod snapshot;
+mod spot_price;
+mod stock;
 mod tag;
+mod v_switch;
 mod wire;
 
 pub use self::image::{Image, ImageChange, ImageStatus};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
+pub use self::instance_type::{InstanceType, TypeFilter};
 pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
 pub use self::place::{Endpoint, Endpoints, Place, refuse_endpoint};
+pub use self::price::Price;
 pub use self::snapshot::Snapshot;
+pub use self::spot_price::{Quote, Quotes};
+pub use self::stock::{Purchase, Stock};
 pub use self::tag::Taggable;
+pub use self::v_switch::VSwitch;
 
 /// The client of Alibaba Cloud. It remembers whole listings until [`Aliyun::forget`], or until it changes them.
 #[derive(Debug)]
@@ -59,6 +72,11 @@ pub struct Aliyun {
     templates: Cache<Place, Complete<LaunchTemplate>>,
     /// Those that were read again, for what is deleted on their word.
     templates_again: Cache<Place, Complete<LaunchTemplate>>,
+    catalogue: Catalogue,
+    types: Cache<(Place, TypeFilter), Vec<InstanceType>>,
+    stocks: Cache<(Place, Purchase), Stock>,
+    quotes: Cache<(Place, String), Quotes>,
+    v_switches: Cache<(Place, String), Complete<VSwitch>>,
 }
 
 /// Whose credentials these are.
@@ -93,7 +111,17 @@ impl Aliyun {
             callers: Cache::default(),
             templates: Cache::default(),
             templates_again: Cache::default(),
+            catalogue: Catalogue::default(),
+            types: Cache::default(),
+            stocks: Cache::default(),
+            quotes: Cache::default(),
+            v_switches: Cache::default(),
         })
+    }
+
+    /// Keeps what lasts beyond the process in this folder. Losing it costs a call.
+    pub fn keep_in(&self, folder: &Path) {
+        self.catalogue.keep_in(folder);
     }
 
     /// Forgets what was read: a new pass begins. Keys that last are kept, unless their source has changed.
@@ -105,6 +133,10 @@ impl Aliyun {
         self.callers.clear();
         self.templates.clear();
         self.templates_again.clear();
+        self.types.clear();
+        self.stocks.clear();
+        self.quotes.clear();
+        self.v_switches.clear();
         self.session.look_again(self.http.now());
     }
 

@@ -39,6 +39,8 @@ pub fn refuse_endpoint(url: &str) -> Option<String> {
 pub(super) enum Service {
     /// Machines, images, snapshots.
     Ecs,
+    /// Networks.
+    Vpc,
     /// Who we are.
     Sts,
 }
@@ -47,6 +49,7 @@ impl Service {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ecs => "ecs",
+            Self::Vpc => "vpc",
             Self::Sts => "sts",
         }
     }
@@ -55,6 +58,7 @@ impl Service {
     pub(super) fn version(self) -> &'static str {
         match self {
             Self::Ecs => "2014-05-26",
+            Self::Vpc => "2016-04-28",
             Self::Sts => "2015-04-01",
         }
     }
@@ -73,6 +77,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     ecs: Option<Url>,
+    vpc: Option<Url>,
     sts: Option<Url>,
     sts_host: Option<String>,
     metadata: Option<Url>,
@@ -80,6 +85,7 @@ pub struct Endpoints {
 }
 
 const ECS: &str = "ALIYUN_ECS_ENDPOINT";
+const VPC: &str = "ALIYUN_VPC_ENDPOINT";
 const STS: &str = "ALIYUN_STS_ENDPOINT";
 const STS_REGION: &str = "ALIBABA_CLOUD_STS_REGION";
 const STS_VPC: &str = "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED";
@@ -99,6 +105,7 @@ impl Endpoints {
         let is_vpc = settings.is_true(STS_VPC);
         Ok(Self {
             ecs: named(ECS)?,
+            vpc: named(VPC)?,
             sts: named(STS)?,
             sts_host: sts_region.map(|it| sts_host(it, is_vpc)).transpose()?,
             metadata,
@@ -114,6 +121,7 @@ impl Endpoints {
         }
         let endpoint = match service {
             Service::Ecs => self.ecs(place)?,
+            Service::Vpc => self.vpc(place)?,
             Service::Sts => self.sts(None)?,
         };
         self.permitted(endpoint)
@@ -145,6 +153,14 @@ impl Endpoints {
             (Some(url), _) => Ok(Endpoint::new(url.clone(), ECS)),
             (None, Some(url)) => Ok(Endpoint::new(parse("the region's endpoint", url)?, FIELD)),
             (None, None) => Ok(Endpoint::new(ecs_of(&place.region)?, "the region's rule")),
+        }
+    }
+
+    /// Where VPC answers, whether or not it may be used. A state file names the endpoint of ECS alone.
+    pub fn vpc(&self, place: &Place) -> Result<Endpoint, Fault> {
+        match &self.vpc {
+            Some(url) => Ok(Endpoint::new(url.clone(), VPC)),
+            None => Ok(Endpoint::new(vpc_of(&place.region)?, "the region's rule")),
         }
     }
 
@@ -227,6 +243,24 @@ fn ecs_of(region: &RegionId) -> Result<Url, Fault> {
     )
 }
 
+/// Follows the table of the official SDK for Python (alibabacloud-vpc20160428, `_endpoint_map`), then its rule.
+fn vpc_of(region: &RegionId) -> Result<Url, Fault> {
+    let name = region.as_str();
+    check_region(name)?;
+    let host = match name {
+        "cn-hangzhou"
+        | "cn-hangzhou-finance"
+        | "cn-shanghai-finance-1"
+        | "cn-shenzhen-finance-1"
+        | "cn-north-2-gov-1" => "vpc".to_owned(),
+        _ => format!("vpc.{name}"),
+    };
+    parse(
+        "the region's endpoint of VPC",
+        &format!("https://{host}.aliyuncs.com"),
+    )
+}
+
 const DOING: &str = "find an endpoint of Alibaba Cloud";
 
 fn parse(what: &str, text: &str) -> Result<Url, Fault> {
@@ -297,6 +331,24 @@ mod tests {
         ] {
             assert_eq!(ecs(setting, region, endpoint).as_deref(), Ok(expected));
         }
+    }
+
+    #[test]
+    fn vpc_answers_where_the_setting_or_the_region_says_whatever_the_endpoint_of_ecs() {
+        let own = [(VPC, "http://127.0.0.1:9")];
+        for (named, region, expected) in [
+            (&[][..], "cn-hangzhou", "https://vpc.aliyuncs.com/"),
+            (&[], "cn-beijing", "https://vpc.cn-beijing.aliyuncs.com/"),
+            (&own, "cn-beijing", "http://127.0.0.1:9/"),
+        ] {
+            let place = Place {
+                region: RegionId::new(region),
+                endpoint: Some("https://ecs-vpc.cn-beijing.aliyuncs.com".to_owned()),
+            };
+            let url = endpoints(named).and_then(|it| it.url(Service::Vpc, &place));
+            assert_eq!(url.map(String::from).as_deref(), Ok(expected));
+        }
+        assert!(endpoints(&[(VPC, "http://10.0.0.1")]).is_err());
     }
 
     #[test]

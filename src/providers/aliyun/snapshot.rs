@@ -35,6 +35,7 @@ pub struct Snapshot {
 }
 
 const SNAPSHOTS: Listing<Snapshot> = Listing {
+    service: Service::Ecs,
     action: "DescribeSnapshots",
     doing: "list the snapshots",
     outer: "Snapshots",

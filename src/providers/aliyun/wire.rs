@@ -71,6 +71,28 @@ impl<'a> Fields<'a> {
         number.ok_or_else(|| format!("{name} is no whole number"))
     }
 
+    /// A number that must be there.
+    pub(super) fn count(self, name: &str) -> Result<u64, String> {
+        match self.present(name) {
+            Some(_) => self.number(name),
+            None => Err(format!("{name} is missing")),
+        }
+    }
+
+    /// A decimal number as it is written, with or without quotes; none: absent or empty.
+    pub(super) fn decimal(self, name: &str) -> Result<Option<String>, String> {
+        let Some(value) = self.present(name) else {
+            return Ok(None);
+        };
+        // The shortest text that means the same number: the one that was sent.
+        let text = match (value.as_str(), value.as_number()) {
+            (Some(text), _) => text.to_owned(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => return Err(format!("{name} is no number")),
+        };
+        Ok(Some(text))
+    }
+
     /// Yes or no, which ECS writes as `true` or `"True"`; none: absent or empty.
     pub(super) fn flag(self, name: &str) -> Result<Option<bool>, String> {
         let Some(value) = self.present(name) else {

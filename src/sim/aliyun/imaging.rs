@@ -10,7 +10,7 @@ use crate::ids::{ImageId, InstanceId, SnapshotId};
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::images::{check_free, check_texts};
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Region, Reply, catalogue, names, token};
+use crate::sim::aliyun::{Cloud, Region, Reply, names, token};
 use crate::sim::history::What;
 use crate::sim::object::{
     DiskDeviceMapping, Image, ImageChange, ImageStatus, Instance, InstanceStatus, Snapshot,
@@ -67,7 +67,7 @@ fn material_of(cloud: &Cloud, ask: &Ask) -> Result<Material, Refusal> {
             let message = format!("The specified instance {id} does not exist.");
             return Err(Refusal::new(404, "InvalidInstanceId.NotFound", &message));
         };
-        return of_instance(region, instance);
+        return of_instance(cloud, region, instance);
     }
     if ask
         .parameters
@@ -98,7 +98,7 @@ fn material_of(cloud: &Cloud, ask: &Ask) -> Result<Material, Refusal> {
 }
 
 /// Only of a running or a stopped instance, and one image at a time.
-fn of_instance(region: &Region, instance: &Instance) -> Result<Material, Refusal> {
+fn of_instance(cloud: &Cloud, region: &Region, instance: &Instance) -> Result<Material, Refusal> {
     let is_steady = match instance.status {
         InstanceStatus::Running | InstanceStatus::Stopped => !instance.is_going(),
         InstanceStatus::Pending | InstanceStatus::Starting | InstanceStatus::Stopping => false,
@@ -118,9 +118,11 @@ fn of_instance(region: &Region, instance: &Instance) -> Result<Material, Refusal
             message,
         ));
     }
-    let machine = catalogue::find(&instance.instance_type);
+    let machine = cloud.market.find(&instance.instance_type);
     Ok(Material {
-        architecture: machine.map_or("x86_64", |it| it.architecture).to_owned(),
+        architecture: machine
+            .map_or("x86_64", |it| it.architecture.of_image())
+            .to_owned(),
         size: instance.system_disk_size,
         origin: Origin::Instance(instance.instance_id.clone()),
     })
@@ -165,14 +167,14 @@ fn image_of(
         }],
         tags,
         source,
-        upcoming: upcoming(cloud, ask),
+        upcoming: upcoming(cloud, ask, subject),
     }
 }
 
 /// An image is Available some time after it was asked for, and can be launched some time after that.
-fn upcoming(cloud: &Cloud, ask: &Ask) -> Vec<(Timestamp, ImageChange)> {
+fn upcoming(cloud: &Cloud, ask: &Ask, subject: &str) -> Vec<(Timestamp, ImageChange)> {
     let times = &cloud.scenario.times;
-    let done = ask.now.plus(Duration::from_secs(times.image_available));
+    let done = ask.now.plus(cloud.lasting(times.image_available, subject));
     if ask
         .trouble
         .as_ref()

@@ -39,7 +39,7 @@ pub(super) fn describe(cloud: &mut Cloud, ask: &Ask) -> Reply {
     });
     Ok(page
         .cut(ask, instances)
-        .answer("Instances", "Instance", show::instance))
+        .answer("Instances", "Instance", |it| show::instance(cloud, it)))
 }
 
 fn lets_pass(ask: &Ask, instance: &Instance) -> bool {

@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::ids::{ImageId, InstanceId};
 use crate::sim::aliyun::ask::Ask;
-use crate::sim::aliyun::catalogue::{self, InstanceType};
+use crate::sim::aliyun::market::{Decimal, InstanceType, Terms, prices};
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Reply, images, lifecycle, names, token};
+use crate::sim::aliyun::{Cloud, Reply, assistant, images, lifecycle, names, token};
 use crate::sim::history::{Removal, What};
 use crate::sim::object::{Image, ImageStatus, Instance, InstanceChange, InstanceStatus};
 use crate::sim::trouble::TroubleKind;
@@ -45,7 +45,8 @@ pub(super) fn run(cloud: &mut Cloud, ask: &Ask) -> Reply {
 /// What is asked for, as far as it had to be checked.
 struct Order {
     image: ImageId,
-    machine: &'static InstanceType,
+    machine: String,
+    zone: String,
     /// The system disk, in GiB.
     disk: u64,
     tags: BTreeMap<String, String>,
@@ -55,13 +56,16 @@ struct Order {
 
 fn order_of(cloud: &Cloud, ask: &Ask) -> Result<Order, Refusal> {
     let image = image(cloud, ask)?;
-    let machine = machine(ask, image)?;
+    let machine = machine(cloud, ask, image)?;
     check_network(ask)?;
-    check_spot(ask, machine)?;
+    let zone = zone(cloud, ask)?;
+    let terms = terms(cloud, ask, (machine, &zone))?;
+    check_spot(ask, &terms)?;
     check_texts(ask)?;
     Ok(Order {
         image: image.image_id.clone(),
-        machine,
+        machine: machine.id.clone(),
+        zone,
         disk: disk(ask, image)?,
         tags: names::tags(&ask.parameters)?,
         amount: amount(ask)?,
@@ -82,7 +86,7 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         instance_name: name_of(ask, &id, index),
         instance_id: id,
         image_id: order.image.clone(),
-        instance_type: order.machine.id.to_owned(),
+        instance_type: order.machine.clone(),
         status: InstanceStatus::Pending,
         creation_time: ask.now,
         auto_release_time: order.release,
@@ -90,7 +94,7 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         spot_strategy: text("SpotStrategy", "NoSpot"),
         spot_price_limit: price_limit(ask).unwrap_or_default(),
         deletion_protection: ask.is_true("DeletionProtection"),
-        zone_id: text("ZoneId", "cn-hangzhou-h"),
+        zone_id: order.zone.clone(),
         v_switch_id: text("VSwitchId", ""),
         security_group_ids: security_groups(ask),
         key_pair_name: text("KeyPairName", ""),
@@ -98,6 +102,7 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         system_disk_size: order.disk,
         recycling: false,
         tags: order.tags.clone(),
+        agent: assistant::agent_of(cloud, ask, running_at(cloud, ask)),
         upcoming: upcoming(cloud, ask),
     }
 }
@@ -137,11 +142,11 @@ fn image<'a>(cloud: &'a Cloud, ask: &Ask) -> Result<&'a Image, Refusal> {
     Ok(image)
 }
 
-fn machine(ask: &Ask, image: &Image) -> Result<&'static InstanceType, Refusal> {
+fn machine<'a>(cloud: &'a Cloud, ask: &Ask, image: &Image) -> Result<&'a InstanceType, Refusal> {
     let id = ask
         .text("InstanceType")
         .ok_or_else(|| Refusal::missing("InstanceType"))?;
-    let Some(machine) = catalogue::find(id) else {
+    let Some(machine) = cloud.market.find(id) else {
         let message = "The specified InstanceType beyond the permitted range.";
         return Err(Refusal::new(
             400,
@@ -149,11 +154,42 @@ fn machine(ask: &Ask, image: &Image) -> Result<&'static InstanceType, Refusal> {
             message,
         ));
     };
-    if machine.architecture != image.architecture {
+    if machine.architecture.of_image() != image.architecture {
         let message = "The specified image does not support the specified instance type.";
         return Err(Refusal::new(400, "InvalidParameter.Conflict", message));
     }
     Ok(machine)
+}
+
+/// ASSUMED: the first zone, when none is named; the service picks one.
+fn zone(cloud: &Cloud, ask: &Ask) -> Result<String, Refusal> {
+    let zones = cloud.zones(&ask.region_id(cloud));
+    let zone = match ask.text("ZoneId") {
+        Some(zone) => zones.get(zone),
+        None => zones.first(),
+    };
+    zone.cloned().ok_or_else(|| {
+        let message = "The ZoneId provided does not exist in our records.";
+        Refusal::new(404, "InvalidZoneId.NotFound", message)
+    })
+}
+
+/// What the zone has of the type at this moment, whatever it said before.
+fn terms(
+    cloud: &Cloud,
+    ask: &Ask,
+    (machine, zone): (&InstanceType, &str),
+) -> Result<Terms, Refusal> {
+    let Some(terms) = cloud.market.terms(machine, zone, ask.now) else {
+        let message = "The resource in the specified zone is no longer available for sale. Please try other regions \
+                       and zones.";
+        return Err(Refusal::new(403, "Zone.NotOnSale", message));
+    };
+    if !terms.really.is_there() {
+        let message = "The resource is out of usage.";
+        return Err(Refusal::new(403, "OperationDenied.NoStock", message));
+    }
+    Ok(terms)
 }
 
 /// Networks are not modelled: any vSwitch and any security group exist.
@@ -187,7 +223,7 @@ fn security_groups(ask: &Ask) -> Vec<String> {
         .collect()
 }
 
-fn check_spot(ask: &Ask, machine: &InstanceType) -> Result<(), Refusal> {
+fn check_spot(ask: &Ask, terms: &Terms) -> Result<(), Refusal> {
     let strategies = ["NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"];
     ask.choose("SpotStrategy", &strategies, "400 InvalidSpotStrategy")?;
     let charges = ["PostPaid", "PrePaid"];
@@ -215,20 +251,21 @@ fn check_spot(ask: &Ask, machine: &InstanceType) -> Result<(), Refusal> {
         ));
     }
     if strategy == "SpotWithPriceLimit" {
-        check_limit(ask, machine)?;
+        check_limit(ask, terms)?;
     }
     Ok(())
 }
 
 /// "At most three decimals"; ASSUMED: more are refused, and so is no limit at all.
-fn check_limit(ask: &Ask, machine: &InstanceType) -> Result<(), Refusal> {
+fn check_limit(ask: &Ask, terms: &Terms) -> Result<(), Refusal> {
     let fraction = ask.text("SpotPriceLimit").and_then(|it| it.split_once('.'));
     let is_fine = fraction.is_none_or(|it| it.1.len() <= 3);
-    let Some(limit) = price_limit(ask).filter(|it| *it > 0.0 && is_fine) else {
+    let limit = ask.text("SpotPriceLimit").and_then(Decimal::parse);
+    let Some(limit) = limit.filter(|it| *it > Decimal::ZERO && is_fine) else {
         let message = "The specified SpotPriceLimitis not valid.";
         return Err(Refusal::new(400, "InvalidSpotPriceLimit", message));
     };
-    if limit < machine.spot_price {
+    if limit < prices::of(ask, terms) {
         let message =
             "The specified parameter \"spotPriceLimit\" can't be lower than current public price.";
         return Err(Refusal::new(
@@ -317,11 +354,17 @@ fn name_of(ask: &Ask, id: &InstanceId, index: i64) -> String {
     }
 }
 
+fn running_at(cloud: &Cloud, ask: &Ask) -> Timestamp {
+    let times = &cloud.scenario.times;
+    let seconds = times.instance_starting + times.instance_running;
+    ask.now.plus(Duration::from_secs(seconds))
+}
+
 /// An instance is Pending, then Starting, then Running; or it vanishes, although it was accepted.
 fn upcoming(cloud: &Cloud, ask: &Ask) -> Vec<(Timestamp, InstanceChange)> {
     let times = &cloud.scenario.times;
     let starting = ask.now.plus(Duration::from_secs(times.instance_starting));
-    let running = starting.plus(Duration::from_secs(times.instance_running));
+    let running = running_at(cloud, ask);
     let mut upcoming = vec![
         (starting, InstanceChange::Turn(InstanceStatus::Starting)),
         (running, InstanceChange::Turn(InstanceStatus::Running)),

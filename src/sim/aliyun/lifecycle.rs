@@ -9,8 +9,9 @@ use crate::clock::Timestamp;
 use crate::ids::RegionId;
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Reply, token};
+use crate::sim::aliyun::{Cloud, Reply, assistant, token};
 use crate::sim::history::{Removal, What};
+use crate::sim::invocation::RunError;
 use crate::sim::object::{Instance, InstanceChange, InstanceStatus};
 
 /// A release time is at least this far ahead …
@@ -38,6 +39,12 @@ pub(super) fn start(cloud: &mut Cloud, ask: &Ask) -> Reply {
         ask.now,
         (InstanceStatus::Starting, then),
     );
+    let agent = assistant::agent_again(cloud, instance.agent, running);
+    let id = instance.instance_id.as_str();
+    cloud
+        .region_mut(&region)
+        .instances
+        .change(ask.now, id, |it| it.agent = agent);
     Ok(json!({}))
 }
 
@@ -98,6 +105,8 @@ fn begin_stop(cloud: &mut Cloud, ask: &Ask, (region, instance): (&RegionId, &Ins
         ask.now,
         (InstanceStatus::Stopping, then),
     );
+    let why = (&instance.instance_id, RunError::InstanceNotRunning);
+    cloud.interrupt(ask.now, region, why);
     let mode = ask.text("StoppedMode").unwrap_or("KeepCharging").to_owned();
     let id = instance.instance_id.as_str();
     cloud

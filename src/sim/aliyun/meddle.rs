@@ -2,9 +2,10 @@
 //! somebody does behind the services' backs.
 
 use crate::clock::Timestamp;
-use crate::ids::RegionId;
+use crate::ids::{InstanceId, RegionId};
 use crate::sim::aliyun::{Cloud, imaging};
 use crate::sim::history::What;
+use crate::sim::invocation::RunError;
 use crate::sim::object::Snapshot;
 use crate::sim::scenario::Objects;
 use crate::sim::shelf::{Object, Shelf};
@@ -76,6 +77,8 @@ impl Cloud {
                 || region.instances.remove(now, id).is_some()
                 || region.snapshots.remove(now, id).is_some();
             if is_taken {
+                let why = (&InstanceId::new(id), RunError::InstanceReleased);
+                self.interrupt(now, &region_id, why);
                 let object = id.to_owned();
                 self.record(now, &region_id, What::Taken { object });
             }

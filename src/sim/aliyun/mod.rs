@@ -11,18 +11,23 @@
 //! - `passing`: what time alone changes.
 //! - `show`: objects as the services answer them.
 //! - `roles`: sessions of roles, and their keys.
-//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`: the
-//!   actions.
+//! - `market`: instance types, where they are sold, and for how much.
+//! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`,
+//!   `commands`, `invocations`, `assistant`: the actions.
 
 mod ask;
+mod assistant;
 mod authenticate;
 mod catalogue;
+mod commands;
 mod images;
 mod imaging;
 mod instances;
+mod invocations;
 mod launch;
 mod launch_templates;
 mod lifecycle;
+pub mod market;
 mod meddle;
 mod metadata;
 mod names;
@@ -35,7 +40,8 @@ mod tags;
 mod token;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -43,11 +49,13 @@ use sha2::{Digest, Sha256};
 use crate::clock::Timestamp;
 use crate::ids::{RegionId, hex};
 use crate::sim::aliyun::ask::Ask;
+use crate::sim::aliyun::market::Market;
 use crate::sim::aliyun::token::Tokens;
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 use crate::sim::history::{Event, What};
+use crate::sim::invocation::Invocation;
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
-use crate::sim::scenario::{Key, Scenario, Throttling};
+use crate::sim::scenario::{Key, Scenario, Span, Throttling};
 use crate::sim::shelf::Shelf;
 use crate::sim::trouble::Trouble;
 use crate::sim::{Answer, CallName, Moment, Request};
@@ -62,12 +70,14 @@ pub(crate) struct Region {
     pub(crate) instances: Shelf<Instance>,
     pub(crate) snapshots: Shelf<Snapshot>,
     pub(crate) launch_templates: Shelf<LaunchTemplate>,
+    pub(crate) invocations: Shelf<Invocation>,
 }
 
 /// The account: its objects, and what the services remember of its requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Cloud {
     scenario: Scenario,
+    pub(crate) market: Market,
     regions: BTreeMap<RegionId, Region>,
     tokens: Tokens,
     /// The keys of all sessions so far, by id.
@@ -85,12 +95,14 @@ impl Cloud {
                 instances: Shelf::new(),
                 snapshots: Shelf::new(),
                 launch_templates: Shelf::new(),
+                invocations: Shelf::new(),
             };
             (id.clone(), empty)
         };
         let mut cloud = Self {
             regions: scenario.regions.iter().map(region).collect(),
             scenario: scenario.clone(),
+            market: Market::new(scenario),
             tokens: Tokens::default(),
             sessions: BTreeMap::new(),
             nonces: BTreeMap::new(),
@@ -187,6 +199,10 @@ impl Cloud {
             "RunInstances" => launch::run(self, ask),
             "DescribeLaunchTemplates" => launch_templates::describe(self, ask),
             "DescribeLaunchTemplateVersions" => launch_templates::describe_versions(self, ask),
+            "RunCommand" => commands::run(self, ask),
+            "DescribeInvocations" => invocations::describe(self, ask),
+            "DescribeInvocationResults" => invocations::describe_results(self, ask),
+            "DescribeCloudAssistantStatus" => assistant::describe(self, ask),
             "StartInstance" => lifecycle::start(self, ask),
             "StopInstance" => lifecycle::stop(self, ask),
             "StopInstances" => lifecycle::stop_many(self, ask),
@@ -197,7 +213,9 @@ impl Cloud {
             "UntagResources" => tags::untag(self, ask),
             "ListTagResources" => tags::list(self, ask),
             "DescribeRegions" => Ok(catalogue::regions(self)),
-            "DescribeInstanceTypes" => catalogue::instance_types(self, ask),
+            "DescribeInstanceTypes" => market::types::describe(self, ask),
+            "DescribeAvailableResource" => market::stock::describe(self, ask),
+            "DescribeSpotPriceHistory" => market::prices::describe(self, ask),
             "AssumeRole" => roles::assume(self, ask),
             "GetCallerIdentity" => Ok(catalogue::caller(self, ask)),
             _ => Err(Refusal::unmodelled(&format!("the action {action}"))),
@@ -253,6 +271,7 @@ impl Cloud {
             region.images.has_known(id)
                 || region.instances.has_known(id)
                 || region.snapshots.has_known(id)
+                || region.invocations.has_known(id)
         };
         let mut round = 0_u64;
         loop {
@@ -267,7 +286,19 @@ impl Cloud {
 
     /// 64 hexadecimal digits that the seed and the subject decide.
     pub(crate) fn draw(&self, subject: &str) -> String {
-        hex(&Sha256::digest(format!("{}/{subject}", self.scenario.seed)))
+        drawn(self.scenario.seed, subject)
+    }
+
+    /// The zones of a region, also those that only a vSwitch names.
+    fn zones(&self, region: &RegionId) -> BTreeSet<String> {
+        self.market.zones(region)
+    }
+
+    /// How long something takes that the seed and the subject decide.
+    fn lasting(&self, span: Span, subject: &str) -> Duration {
+        let below = (span.most - span.least).saturating_add(1);
+        let drawn = drawn_below(self.scenario.seed, &format!("lasting/{subject}"), below);
+        Duration::from_secs(span.least + drawn)
     }
 
     fn request_id(&self, n: u64) -> String {
@@ -281,6 +312,18 @@ impl Cloud {
         ];
         parts.join("-")
     }
+}
+
+/// 64 hexadecimal digits that a seed and a subject decide.
+fn drawn(seed: u64, subject: &str) -> String {
+    hex(&Sha256::digest(format!("{seed}/{subject}")))
+}
+
+/// A number below another one, which must not be 0, that a seed and a subject decide.
+fn drawn_below(seed: u64, subject: &str, below: u64) -> u64 {
+    let digits = drawn(seed, subject);
+    let number = u64::from_str_radix(&digits[..15], 16).expect("15 hexadecimal digits");
+    number % below
 }
 
 /// The service, the action and the object of a request, without believing it.
@@ -308,14 +351,15 @@ pub(crate) fn code_of(answer: &Answer) -> Option<String> {
 }
 
 /// Everything that exists in a region, as `GET /_sim/state` shows it.
-pub(crate) fn state(region: &Region) -> Value {
+pub(crate) fn state(cloud: &Cloud, region: &Region) -> Value {
     let used = show::used_images(region.instances.all());
     let images: Vec<Value> = region
         .images
         .all()
         .map(|it| show::image(it, &used))
         .collect();
-    let instances: Vec<Value> = region.instances.all().map(show::instance).collect();
+    let instances = region.instances.all();
+    let instances: Vec<Value> = instances.map(|it| show::instance(cloud, it)).collect();
     let kept = show::imaged_snapshots(region.images.all());
     let snapshots: Vec<Value> = region
         .snapshots

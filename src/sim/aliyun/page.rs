@@ -82,6 +82,48 @@ pub(super) fn by_token(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
     })
 }
 
+/// Pages of at most 100, also when no size is asked for (ECS API reference, `DescribeInstanceTypes`, notes since
+/// 2023-11-15).
+pub(super) fn of_types(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
+    let start = ask.text("NextToken").map_or(Some(0), read_token);
+    let start = start.ok_or_else(|| Refusal::invalid("NextToken"))?;
+    let wanted = ask.parameters.number("MaxResults").unwrap_or(100);
+    if wanted < 1 {
+        return Err(Refusal::invalid("MaxResults"));
+    }
+    let size = usize::try_from(wanted.min(100)).unwrap_or(DEFAULT_SIZE);
+    Ok(Page {
+        start,
+        size: size.min(cloud.scenario.settings.page_size_max.max(1)),
+        number: 1,
+        has_token: true,
+    })
+}
+
+/// Pages of Cloud Assistant, of at most 50 rows (ECS API reference, `DescribeInvocations`, error codes); ASSUMED: more
+/// are refused, and fewer than 10 are given.
+pub(super) fn of_commands(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
+    const ROWS: std::ops::RangeInclusive<i64> = 1..=50;
+    let wanted = |name: &str| ask.parameters.number(name);
+    if wanted("MaxResults").is_some_and(|it| !ROWS.contains(&it)) {
+        let message = "The specified parameter MaxResults is not valid.";
+        return Err(Refusal::new(400, "InvalidParameter.MaxResults", message));
+    }
+    let message = "The specified parameter is invalid.";
+    if wanted("PageSize").is_some_and(|it| !ROWS.contains(&it)) {
+        return Err(Refusal::new(403, "InvalidParam.PageSize", message));
+    }
+    if wanted("PageNumber").is_some_and(|it| it < 1) {
+        return Err(Refusal::new(403, "InvalidParam.PageNumber", message));
+    }
+    let page = by_token(ask, cloud)?;
+    let most = wanted("MaxResults").and_then(|it| usize::try_from(it).ok());
+    Ok(Page {
+        size: page.size.min(most.unwrap_or(page.size)),
+        ..page
+    })
+}
+
 /// Pages that only the service sizes (ECS API reference, `ListTagResources`); ASSUMED: 50 rows.
 pub(super) fn by_service(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
     let start = ask
@@ -103,6 +145,15 @@ pub(super) fn by_service(ask: &Ask, cloud: &Cloud) -> Result<Page, Refusal> {
 }
 
 impl Page {
+    /// The whole of a listing that is not paged after all.
+    pub(super) fn of_all(self, rows: usize) -> Self {
+        Self {
+            start: 0,
+            size: rows.max(1),
+            ..self
+        }
+    }
+
     /// Cuts the page out of the whole listing. A page is no snapshot: what is deleted between two pages shifts the
     /// rest (ASSUMED).
     pub(super) fn cut<T: Clone>(self, ask: &Ask, mut entries: Vec<T>) -> Slice<T> {

@@ -1,11 +1,12 @@
 //! What time alone changes: images and instances move on, and release times come.
 
 use crate::clock::Timestamp;
-use crate::ids::RegionId;
+use crate::ids::{InstanceId, RegionId};
 use crate::sim::aliyun::{Cloud, Region};
 use crate::sim::history::{Removal, What};
+use crate::sim::invocation::RunError;
 use crate::sim::object::{
-    Image, ImageChange, ImageStatus, Instance, InstanceChange, SnapshotStatus,
+    Image, ImageChange, ImageStatus, Instance, InstanceChange, InstanceStatus, SnapshotStatus,
 };
 
 /// A change that is due, in the order in which changes happen.
@@ -20,8 +21,11 @@ impl Cloud {
     /// Lets everything happen that is due by `now`, each at its own time.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         while let Some(due) = self.next_due().filter(|it| it.at <= now) {
-            if self.regions[&due.region].images.get(&due.id).is_some() {
+            let region = &self.regions[&due.region];
+            if region.images.get(&due.id).is_some() {
                 self.move_image(&due);
+            } else if region.invocations.get(&due.id).is_some() {
+                self.move_invocation(due.at, &due.region, &due.id);
             } else {
                 self.move_instance(&due);
             }
@@ -38,7 +42,11 @@ impl Cloud {
                 .instances
                 .all()
                 .filter_map(|it| Some((next_of(it)?, it.instance_id.as_str().to_owned())));
-            let (at, object) = images.chain(instances).min()?;
+            let invocations = region
+                .invocations
+                .all()
+                .filter_map(|it| Some((it.due()?, it.invoke_id.clone())));
+            let (at, object) = images.chain(instances).chain(invocations).min()?;
             Some(Due {
                 at,
                 region: id.clone(),
@@ -114,15 +122,19 @@ impl Cloud {
                     }
                 });
                 if let InstanceChange::Turn(status) = change {
-                    let instance = instance.instance_id;
-                    self.record(
-                        due.at,
-                        &due.region,
-                        What::InstanceTurned { instance, status },
-                    );
+                    self.turned(due, (instance.instance_id, status));
                 }
             }
         }
+    }
+
+    fn turned(&mut self, due: &Due, (instance, status): (InstanceId, InstanceStatus)) {
+        if status == InstanceStatus::Stopped {
+            let why = (&instance, RunError::InstanceNotRunning);
+            self.interrupt(due.at, &due.region, why);
+        }
+        let what = What::InstanceTurned { instance, status };
+        self.record(due.at, &due.region, what);
     }
 
     /// Removes an instance; an image that is being made of it fails (ASSUMED; the documentation only says that the
@@ -146,6 +158,8 @@ impl Cloud {
             let fails = vec![(at, ImageChange::Turn(ImageStatus::CreateFailed))];
             region.images.change(at, &image, |it| it.upcoming = fails);
         }
+        let why = (&instance.instance_id, RunError::InstanceReleased);
+        self.interrupt(at, region_id, why);
         let instance = Box::new(instance);
         self.record(at, region_id, What::InstanceDeleted { instance, by });
     }

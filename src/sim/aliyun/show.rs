@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::sim::aliyun::catalogue;
+use crate::sim::aliyun::Cloud;
 use crate::sim::object::{
     DiskDeviceMapping, Image, ImageStatus, Instance, LaunchTemplate, LaunchTemplateVersion,
     Snapshot, SnapshotStatus,
@@ -117,8 +117,8 @@ fn mapping(mapping: &DiskDeviceMapping, progress: &str) -> Value {
     })
 }
 
-pub(super) fn instance(instance: &Instance) -> Value {
-    let machine = catalogue::find(&instance.instance_type);
+pub(super) fn instance(cloud: &Cloud, instance: &Instance) -> Value {
+    let machine = cloud.market.find(&instance.instance_type);
     let locks: Vec<Value> = instance
         .recycling
         .then(|| json!({"LockReason": "Recycling", "LockMsg": ""}))
@@ -131,9 +131,9 @@ pub(super) fn instance(instance: &Instance) -> Value {
         "Description": "",
         "ImageId": instance.image_id,
         "InstanceType": instance.instance_type,
-        "InstanceTypeFamily": machine.map_or("", |it| it.family),
+        "InstanceTypeFamily": machine.map_or("", |it| &it.family),
         "Cpu": machine.map_or(0, |it| it.cores),
-        "Memory": machine.map_or(0, |it| it.memory_gib * 1024),
+        "Memory": machine.map_or(0, |it| it.memory.mebi()),
         "Status": instance.status,
         "RegionId": instance.region_id,
         "ZoneId": instance.zone_id,
@@ -237,7 +237,7 @@ pub(super) fn whole_template(template: &LaunchTemplate) -> Value {
     shown
 }
 
-fn tags(tags: &BTreeMap<String, String>) -> Value {
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Value {
     let rows: Vec<Value> = tags
         .iter()
         .map(|(key, value)| json!({"TagKey": key, "TagValue": value}))

@@ -26,11 +26,11 @@ pub(super) fn once(cloud: &mut Cloud, ask: &Ask, work: impl FnOnce(&mut Cloud) -
     };
     if token.len() > 64 || !token.is_ascii() {
         let message = "The ClientToken provided is invalid.";
-        return Err(Refusal::new(
-            400,
-            "InvalidClientToken.ValueNotSupported",
-            message,
-        ));
+        let code = match ask.action.as_str() {
+            "RunCommand" => "InvalidClientToken.Malformed",
+            _ => "InvalidClientToken.ValueNotSupported",
+        };
+        return Err(Refusal::new(400, code, message));
     }
     let name = (ask.action.clone(), token.to_owned());
     let parameters = compared(ask);

@@ -175,6 +175,7 @@ impl Incoming {
         let named = match self.action.as_str() {
             "CreateImage" => text("ImageName"),
             "RunInstances" => text("InstanceName"),
+            "RunCommand" => text("Name"),
             "AssumeRole" | "AssumeRoleWithOIDC" => text("RoleArn"),
             _ => None,
         };
@@ -186,6 +187,7 @@ impl Incoming {
             .or_else(|| list("ResourceId"))
             .or_else(|| text("InstanceIds"))
             .or_else(|| text("SnapshotIds"))
+            .or_else(|| text("InvokeId"))
             .or_else(|| text("LaunchTemplateId"))
             .or_else(|| text("ImageName"))
             .or_else(|| text("InstanceName"))

@@ -37,7 +37,12 @@ pub(crate) fn torn<T: Clone>(entries: &mut Vec<T>, start: usize, trouble: Option
             | TroubleKind::Delay
             | TroubleKind::Vanish
             | TroubleKind::Reclaim
-            | TroubleKind::CreateFailed,
+            | TroubleKind::CreateFailed
+            | TroubleKind::AgentNever
+            | TroubleKind::AgentLate
+            | TroubleKind::ScriptEnds
+            | TroubleKind::ScriptHangs
+            | TroubleKind::ShutsDown,
         )
         | None => {}
     }

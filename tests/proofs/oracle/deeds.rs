@@ -71,9 +71,12 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
                 "I1, a foreign snapshot",
             )
         }
-        What::ImageCreated(_) | What::InstanceCreated(_) | What::SnapshotCreated(_) => {
-            Err("I4, nothing is made in these worlds")
-        }
+        What::ImageCreated(_)
+        | What::InstanceCreated(_)
+        | What::SnapshotCreated(_)
+        | What::CommandSent(_)
+        | What::CommandBegun { .. }
+        | What::CommandEnded { .. } => Err("I4, nothing is made in these worlds"),
         What::ImageTurned { .. }
         | What::ImageUsable { .. }
         | What::InstanceTurned { .. }

@@ -150,7 +150,11 @@ impl Known {
                 self.instances.remove(object);
                 self.snapshots.remove(object);
             }
-            What::InstanceDeleting(_) | What::ReleaseTimeChanged { .. } => {}
+            What::InstanceDeleting(_)
+            | What::ReleaseTimeChanged { .. }
+            | What::CommandSent(_)
+            | What::CommandBegun { .. }
+            | What::CommandEnded { .. } => {}
         }
     }
 

@@ -132,6 +132,9 @@ fn is_meddling(event: &Event) -> bool {
         | What::SnapshotCreated(_)
         | What::SnapshotDeleted(_)
         | What::Tagged { .. }
-        | What::Untagged { .. } => false,
+        | What::Untagged { .. }
+        | What::CommandSent(_)
+        | What::CommandBegun { .. }
+        | What::CommandEnded { .. } => false,
     }
 }

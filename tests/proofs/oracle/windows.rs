@@ -78,7 +78,10 @@ impl Window<'_> {
             | What::SnapshotCreated(_)
             | What::SnapshotDeleted(_)
             | What::Tagged { .. }
-            | What::Untagged { .. } => true,
+            | What::Untagged { .. }
+            | What::CommandSent(_)
+            | What::CommandBegun { .. }
+            | What::CommandEnded { .. } => true,
         };
         self.is_open &= !self.latest;
         if is_ours && had_family && !self.family {
