@@ -192,6 +192,9 @@ pub trait AnyOp: Debug + Display + Send + Sync {
     ) -> BoxFuture<'a, Result<(), Fault>>;
 }
 
+/// Gives a checked document its type, and reads the files that it names.
+pub type Load = fn(&Manifest, &mut NamedFiles) -> Result<Box<dyn AnyResource>, Finding>;
+
 /// A kind without its type: what the engine knows of it before a resource is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Registration {
@@ -199,8 +202,8 @@ pub struct Registration {
     pub name: &'static str,
     /// The JSON Schema of its spec.
     pub schema: fn() -> serde_json::Value,
-    /// Gives a checked document its type, and reads the files that it names.
-    pub load: fn(&Manifest, &mut NamedFiles) -> Result<Box<dyn AnyResource>, Finding>,
+    /// What makes a resource of a document.
+    pub load: Load,
 }
 
 impl Registration {

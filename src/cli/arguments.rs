@@ -140,6 +140,8 @@ pub(super) enum Command {
     Why(Object),
     /// Print the id of an image of this account by its exact name: Available, the newest
     ImageId(Wanted),
+    /// Print which machines would be tried for an InstanceClass now, the best first, with price and limit
+    Spot(Class),
     /// List what GitHub still holds of the versions that were deleted from a package, or bring one back
     Restore(Lost),
     /// Print the JSON Schema of the state files, for editors
@@ -194,6 +196,16 @@ pub(super) struct Wanted {
     /// The region [default: that of the only AliyunRegion, else $ALIBABA_CLOUD_REGION_ID]
     #[arg(long, value_name = "ID")]
     pub(super) region: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Class {
+    /// An InstanceClass by its name
+    #[arg(value_name = "INSTANCE_CLASS")]
+    pub(super) class: String,
+    /// The best one alone, as KEY=value lines
+    #[arg(long)]
+    pub(super) env: bool,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ mod settings;
 mod show;
 mod simulate;
 mod sources;
+mod spot;
 mod status;
 mod telemetry;
 mod why;
@@ -78,6 +79,7 @@ fn dispatch(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         Some(Command::Status(selection)) => status::status(global, selection, output),
         Some(Command::Why(object)) => why::why(global, object, output),
         Some(Command::ImageId(wanted)) => image_id::image_id(global, wanted, output),
+        Some(Command::Spot(class)) => spot::spot(global, class, output),
         Some(Command::Restore(lost)) => restore::restore(global, lost, output),
         Some(Command::Schema(kind)) => schema::schema(kind, output),
         Some(Command::Simulate(options)) => simulate::simulate(options, output),

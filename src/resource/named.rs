@@ -102,12 +102,12 @@ fn content(folder: &Path, file: &NamedFile) -> Result<Vec<u8>, String> {
             "`{name}` is no path in the state folder: write it relative and without `..`"
         ));
     }
-    let unread = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => format!(
-            "there is no file `{name}` in the state folder ({})",
-            folder.display()
-        ),
-        _ => format!("`{name}` cannot be read: {error}"),
+    let unread = |error: io::Error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            let folder = folder.display();
+            return format!("there is no file `{name}` in the state folder ({folder})");
+        }
+        format!("`{name}` cannot be read: {error}")
     };
     let inside = folder.canonicalize().map_err(unread)?;
     // Links are followed, as those of a mounted ConfigMap must be, and where they end is what counts.

@@ -43,6 +43,9 @@ fn scenario(mut world: Value) -> Scenario {
     let mut images: Vec<Value> = images.as_array().cloned().unwrap_or_default();
     images.push(base("20261110", "2026-11-11T03:00:00Z"));
     world["objects"]["images"] = json!(images);
+    let switch = |zone: &str| json!({"VSwitchId": format!("vsw-{zone}"), "VpcId": "vpc-1", "ZoneId": format!("{REGION}-{zone}")});
+    world["vSwitches"] = json!([switch("j"), switch("k")]);
+    world["securityGroups"] = json!([{"SecurityGroupId": "sg-1", "VpcId": "vpc-1"}]);
     Scenario::from_value(world).expect("a test writes a world")
 }
 

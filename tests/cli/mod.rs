@@ -75,6 +75,32 @@ pub(crate) struct Place {
     folder: TempDir,
 }
 
+const SCRIPTED: &str = "\
+apiVersion: reconcile/v1alpha1
+kind: AliyunRegion
+metadata: {name: away}
+spec:
+  regionId: cn-beijing
+  scope: demo
+  network: {vpcId: vpc-1, securityGroupId: sg-1, vSwitches: {cn-beijing-a: vsw-1}}
+---
+apiVersion: reconcile/v1alpha1
+kind: InstanceClass
+metadata: {name: builder}
+spec: {regionRef: away, architecture: amd64}
+---
+apiVersion: reconcile/v1alpha1
+kind: MachineImage
+metadata: {name: scripted}
+spec:
+  regionRef: away
+  namePrefix: scripted
+  architectures: [amd64]
+  base: {family: {amd64: base}}
+  provision: {script: scripted.sh}
+  instanceClassRefs: {amd64: builder}
+";
+
 impl Place {
     /// A folder with the project's example files.
     pub(crate) fn with_examples() -> Self {
@@ -117,6 +143,14 @@ impl Place {
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("a file can be written");
+    }
+
+    /// Writes a line of images elsewhere that is built by this script, and what it needs; the script comes whole.
+    pub(crate) fn write_scripted(&self, script: &str) {
+        self.write("state/.script", script);
+        fs::rename(self.path("state/.script"), self.path("state/scripted.sh"))
+            .expect("a file can be renamed");
+        self.write("state/scripted.yaml", SCRIPTED);
     }
 
     /// Replaces text in a file, which must be there.

@@ -114,6 +114,21 @@ fn a_plan_that_is_not_of_these_files_this_account_and_this_program_does_nothing(
 }
 
 #[test]
+fn a_plan_from_before_a_script_changed_does_nothing() {
+    let place = place(&images(&["amd64-latest", "arm64-latest"]));
+    place.write_scripted("#!/bin/sh\n");
+    let plan = [&PLAN[..], &["--only", "MachineImage/demo-runner"]].concat();
+    place.run(&plan).exits(0);
+    place.write_scripted("#!/bin/sh\n# Changed.\n");
+    let run = place.run(&APPLY).exits(1);
+    let words = "the state files are others than those it was made of";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+    // The same bytes again are the same state.
+    place.write_scripted("#!/bin/sh\n");
+    place.run(&APPLY).exits(0);
+}
+
+#[test]
 fn a_plan_of_another_account_does_nothing() {
     let place = place(&images(&["amd64-latest", "arm64-latest"]));
     // Which account it is, is asked for: nothing declares it.

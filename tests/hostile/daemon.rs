@@ -145,6 +145,22 @@ fn a_change_of_the_files_is_acted_on_at_once() {
 }
 
 #[test]
+fn a_script_that_changes_is_read_again_at_once() {
+    let (place, images) = without_images();
+    place.write("state/images.yaml", &images);
+    place.write_scripted("#!/bin/sh\n");
+    let served = cloud(&place);
+    let mut daemon = Daemon::start(&served, &place, &["--only", "MachineImage/demo-runner"]);
+    daemon.logs("converged=");
+    place.write_scripted("no script\n");
+    let said = daemon.logs("does not say what runs it");
+    assert!(said.contains("scripted.yaml:"), "{said}");
+    place.write_scripted("#!/bin/bash\n");
+    daemon.logs("the state files are valid again, and in force");
+    assert_eq!(daemon.ends(Signal::TERM), Some(143));
+}
+
+#[test]
 fn broken_files_leave_the_last_good_ones_in_force_and_are_said_to_be_broken() {
     let (place, images) = without_images();
     let served = cloud(&place);

@@ -36,7 +36,7 @@ fn said(changes: &[(&str, &str)]) -> String {
 
 fn all(folder: &Path) -> String {
     let findings = load(folder, KINDS).expect_err("the class is not declared");
-    let lines = findings.iter().map(|it| line(it, folder));
+    let lines = findings.iter().map(|it| line_of(it, folder));
     let lines: Vec<String> = lines
         .filter(|it| !it.contains("there is no InstanceClass"))
         .collect();
@@ -55,7 +55,7 @@ fn folder(changes: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-fn line(finding: &Finding, folder: &Path) -> String {
+fn line_of(finding: &Finding, folder: &Path) -> String {
     let prefix = format!("{}/", folder.display());
     let line = finding.to_string().replace(&prefix, "");
     line.replace(&folder.display().to_string(), "STATE")
@@ -204,7 +204,7 @@ fn a_script_is_text_that_says_what_runs_it() {
     let mark = at("begins with a byte order mark: save it without");
     assert_eq!(said_of(b"\xef\xbb\xbf#!/bin/sh\n"), mark);
     let large = at("has 102400 bytes, the most allowed is 16384");
-    assert_eq!(said_of(&[b'#'; 102_400]), large);
+    assert_eq!(said_of(&vec![b'#'; 102_400]), large);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_script_that_cannot_be_sent_is_refused_with_the_sizes() {
     fs::write(folder.path().join("line.sh"), &script).expect("a file can be written");
     let said = all(folder.path());
     assert!(
-        said.contains("is too large to be sent: 16014 bytes of script and 16005 of inputs become ")
+        said.contains("is too large to be sent: 16013 bytes of script and 16004 of inputs become ")
             && said.contains(" characters with what goes around them, the most allowed is 24576"),
         "{said}"
     );
@@ -284,4 +284,38 @@ fn the_hash_of_the_state_files_counts_scripts() {
     assert_eq!(hash("a"), hash("a"));
     assert_ne!(hash("a"), hash("b"));
     assert_eq!(NamedFiles::of(Path::new("/")).finish("hash").0, "hash");
+}
+
+#[test]
+fn a_class_is_of_its_architecture_and_region_and_lives_long_enough() {
+    let class = |region: &str, architecture: &str, ttl: &str| {
+        let folder = folder(&[]);
+        let class = format!(
+            "apiVersion: reconcile/v1alpha1\nkind: InstanceClass\nmetadata: {{name: builder}}\n\
+             spec: {{regionRef: {region}, architecture: {architecture}, ttl: {ttl}}}\n---\n\
+             apiVersion: reconcile/v1alpha1\nkind: AliyunRegion\nmetadata: {{name: away}}\n\
+             spec: {{regionId: cn-beijing, scope: demo, network: {{vpcId: vpc-1, securityGroupId: sg-1, \
+             vSwitches: {{cn-beijing-a: vsw-1}}}}}}\n"
+        );
+        fs::write(folder.path().join("more.yaml"), class).expect("a file can be written");
+        let network = "scope: demo, network: {vpcId: vpc-1, securityGroupId: sg-1, vSwitches: {cn-hangzhou-k: vsw-1}}}";
+        let line = LINE.replacen("scope: demo}", network, 1);
+        fs::write(folder.path().join("line.yaml"), line).expect("a file can be written");
+        match load(folder.path(), KINDS) {
+            Ok(_) => String::new(),
+            Err(findings) => {
+                let lines = findings.iter().map(|it| line_of(it, folder.path()));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        }
+    };
+    assert_eq!(class("home", "amd64", "45m"), "");
+    assert_eq!(
+        class("away", "arm64", "44m"),
+        "line.yaml:15:30: spec.instanceClassRefs.amd64: InstanceClass/builder is of arm64: name one of amd64\n\
+         line.yaml:15:30: spec.instanceClassRefs.amd64: InstanceClass/builder releases its machines after 44m, and 30m of \
+         provisioning need 45m: write a longer `ttl` there, or a shorter `spec.provision.timeout`\n\
+         line.yaml:15:30: spec.instanceClassRefs.amd64: InstanceClass/builder rents in AliyunRegion/away: name one that \
+         rents in AliyunRegion/home"
+    );
 }

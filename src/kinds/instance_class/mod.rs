@@ -9,6 +9,8 @@ mod ranking;
 mod seen;
 mod shape;
 mod spec;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::collections::BTreeSet;

@@ -35,8 +35,8 @@ pub const NOT_CLEAN: i64 = 122;
 /// The metadata service, which is never reached through a proxy.
 const METADATA: &str = "100.100.100.200";
 
-/// The longest that a builder may live, for reckoning how long a command can become.
-pub(super) const TTL_MAX: Duration = Duration::from_secs(9_999 * 60);
+/// Longer than any builder may live, for reckoning how long a command can become.
+pub(super) const TTL_MAX: Duration = Duration::from_secs(9_999_999 * 60);
 
 /// The command that makes of a builder what its image shall be: the machine is armed, the script run, its traces are
 /// removed, and it is checked that none is left.

@@ -2,6 +2,7 @@
 
 mod build;
 mod change;
+mod builders;
 pub mod guest;
 mod names;
 mod op;
@@ -27,6 +28,7 @@ use crate::ids::{ImageId, ResourceId};
 use crate::kind::{Context, Kind, Need, Outputs, Resources};
 use crate::kinds::aliyun_region::AliyunRegion;
 use crate::kinds::architecture::Architecture;
+use crate::kinds::instance_class::InstanceClass;
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
 use crate::resource::{NamedFile, Problem, Reference, Resource};
@@ -34,9 +36,6 @@ use crate::resource::{NamedFile, Problem, Reference, Resource};
 pub use recipe::{Backoff, Base, Owner, Provision, Query, Share};
 pub use script::script;
 pub use spec::{Adopt, Spec};
-
-/// The kind of the machines that build images.
-const BUILDERS: &str = "InstanceClass";
 
 /// The kind.
 #[derive(Debug)]
@@ -57,7 +56,9 @@ impl Kind for MachineImage {
     }
 
     fn validate_among(resource: &Resource<Spec>, resources: &Resources) -> Vec<Problem> {
-        script::problems(resource, resources)
+        let mut problems = builders::problems(resource, resources);
+        problems.extend(script::problems(resource, resources));
+        problems
     }
 
     fn needs(spec: &Spec) -> Vec<Need> {
@@ -68,7 +69,7 @@ impl Kind for MachineImage {
         };
         let class = |(architecture, name): (&Architecture, &Reference)| Need {
             field: recipe::class_field(*architecture),
-            id: ResourceId::new(BUILDERS, name.as_str()),
+            id: ResourceId::new(InstanceClass::NAME, name.as_str()),
         };
         let classes = spec.instance_class_refs.iter().map(class);
         std::iter::once(region).chain(classes).collect()

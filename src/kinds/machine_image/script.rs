@@ -31,7 +31,7 @@ pub(super) fn problems(resource: &Resource<Spec>, resources: &Resources) -> Vec<
 }
 
 fn unfit(bytes: &[u8]) -> Option<String> {
-    let line = |at: usize| bytes[..at].iter().filter(|it| **it == b'\n').count() + 1;
+    let line = |at: usize| bytes[..at].split(|it| *it == b'\n').count();
     if let Some(at) = bytes.iter().position(|it| *it == 0) {
         return Some(format!("holds a NUL in line {}: it is no script", line(at)));
     }

@@ -39,7 +39,8 @@ pub struct Quote {
 pub struct Quotes {
     /// By zone; a zone that is not in it sells none.
     pub by_zone: BTreeMap<String, Quote>,
-    at: Timestamp,
+    /// When that was answered, by the service's clock.
+    pub at: Timestamp,
 }
 
 struct Row {

@@ -174,7 +174,7 @@ fn no_value_of_an_input_becomes_code() {
         );
         let (code, text) = said(&shell(name, root.path(), &told(&script, &values)));
         assert_eq!(code, Some(0), "{name}: {text}");
-        let expected: String = values.iter().map(|(_, it)| format!("{it}\n")).collect();
+        let expected: String = values.iter().flat_map(|(_, it)| [*it, "\n"]).collect();
         assert_eq!(read(root.path(), "values"), expected, "{name}");
         assert!(!Path::new("/pwned").exists());
     }
