@@ -77,14 +77,21 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
                 "I1, a foreign snapshot",
             )
         }
-        What::ImageCreated(_)
-        | What::InstanceCreated(_)
-        | What::SnapshotCreated(_)
-        | What::ImageShared { .. }
-        | What::CommandSent(_)
+        What::ImageCreated(image) => builds::image(declared, known, image),
+        What::InstanceCreated(instance) => {
+            builds::launch(declared, known, (instance, event.at))
+        }
+        What::CommandSent(invocation) => builds::command(declared, known, invocation),
+        What::ImageShared { image, .. } => {
+            let image = known_image(known, image.as_str())?;
+            let line = acting_line(declared, image)?;
+            ensure(line.spec.share.is_some(), "sharing is not managed")
+        }
+        // A snapshot comes with its image.
+        What::SnapshotCreated(_)
         | What::CommandBegun { .. }
-        | What::CommandEnded { .. } => Err("I4, nothing is made in these worlds"),
-        What::ImageTurned { .. }
+        | What::CommandEnded { .. }
+        | What::ImageTurned { .. }
         | What::ImageUsable { .. }
         | What::InstanceTurned { .. }
         | What::ReleaseTimeChanged { .. }
