@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{check_built, commands, instances, lab, launches, said};
 
-fn script(fault: &str, times: u64, more: Value) -> Value {
+fn script(fault: &str, times: u64, more: &Value) -> Value {
     let mut trouble = json!({"action": "RunCommand", "fault": fault, "nth": 1, "times": times});
     for (key, value) in more.as_object().expect("a test writes an object") {
         trouble[key] = value.clone();
@@ -20,7 +20,7 @@ fn a_script_that_fails_once_is_tried_again_on_another_machine_after_a_minute() {
     let world = script(
         "scriptEnds",
         1,
-        json!({"exitCode": 3, "output": 40_000, "seconds": 60}),
+        &json!({"exitCode": 3, "output": 40_000, "seconds": 60}),
     );
     let lab = lab("", world);
     lab.block_on(async |lab| {
@@ -35,7 +35,7 @@ fn a_version_that_fails_so_often_is_given_up_and_says_how_it_ended() {
     let world = script(
         "scriptEnds",
         99,
-        json!({"exitCode": 3, "output": 400, "seconds": 60}),
+        &json!({"exitCode": 3, "output": 400, "seconds": 60}),
     );
     let lab = lab("\n  backoff: {limit: 3}\n", world);
     lab.block_on(async |lab| {
@@ -57,7 +57,7 @@ fn a_version_that_fails_so_often_is_given_up_and_says_how_it_ended() {
 
 #[test]
 fn failures_are_counted_from_the_cloud_whoever_comes_next() {
-    let world = script("scriptEnds", 99, json!({"exitCode": 3, "seconds": 60}));
+    let world = script("scriptEnds", 99, &json!({"exitCode": 3, "seconds": 60}));
     let lab = lab("\n  backoff: {limit: 3}\n", world);
     lab.block_on(async |lab| {
         for seed in 1..=12 {
@@ -71,7 +71,7 @@ fn failures_are_counted_from_the_cloud_whoever_comes_next() {
 
 #[test]
 fn a_script_that_hangs_ends_at_its_deadline() {
-    let lab = lab("", script("scriptHangs", 1, json!({})));
+    let lab = lab("", script("scriptHangs", 1, &json!({})));
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
         check_built(lab, &report);
@@ -81,7 +81,7 @@ fn a_script_that_hangs_ends_at_its_deadline() {
 
 #[test]
 fn a_guest_that_shuts_itself_down_in_the_middle_is_given_up() {
-    let lab = lab("", script("shutsDown", 1, json!({"seconds": 90})));
+    let lab = lab("", script("shutsDown", 1, &json!({"seconds": 90})));
     lab.block_on(async |lab| {
         let report = lab.converge(1).await;
         check_built(lab, &report);

@@ -1,8 +1,8 @@
 //! `MachineImage`: a line of custom images per architecture, named by a prefix, and how many of them are kept.
 
 mod build;
-mod change;
 mod builders;
+mod change;
 pub mod guest;
 mod names;
 mod op;

@@ -78,9 +78,7 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
             )
         }
         What::ImageCreated(image) => builds::image(declared, known, image),
-        What::InstanceCreated(instance) => {
-            builds::launch(declared, known, (instance, event.at))
-        }
+        What::InstanceCreated(instance) => builds::launch(declared, known, (instance, event.at)),
         What::CommandSent(invocation) => builds::command(declared, known, invocation),
         What::ImageShared { image, .. } => {
             let image = known_image(known, image.as_str())?;

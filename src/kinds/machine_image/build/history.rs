@@ -109,6 +109,7 @@ pub(super) fn history<'a>(
 }
 
 /// How a build ended.
+#[derive(Clone, Copy)]
 enum End<'a> {
     Succeeded,
     /// By the fault of what was built.

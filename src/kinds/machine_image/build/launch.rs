@@ -28,6 +28,8 @@ const ATTEMPTS_MAX: usize = 8;
 const VISIBLE_AFTER: Duration = Duration::from_secs(120);
 /// How long a machine that was accepted may take to show; one that does not is taken to be out of stock after all.
 const ACCEPTED_AFTER: Duration = Duration::from_secs(60);
+/// How long removing all traces takes at most, once the script has ended.
+const CLEANING_MAX: Duration = Duration::from_secs(300);
 /// The wait between two looks for it.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
@@ -164,7 +166,7 @@ pub(super) fn command(resource: &Resource<Spec>, bench: &Bench, builder: &Builde
         instance: builder.id.clone(),
         name: format!("{}-provision", resource.spec.name_prefix),
         content: guest::command(provision, &script, proxy, ttl),
-        timeout: provision.timeout.0,
+        timeout: provision.timeout.0 + CLEANING_MAX,
         tags: all,
     }
 }

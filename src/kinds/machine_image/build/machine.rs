@@ -18,8 +18,18 @@ const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 impl<'a> Judge<'a> {
     pub(super) fn with_builder(&mut self, builder: &'a Builder) -> Stage<'a> {
         match builder.phase {
-            Phase::Reclaimed => return self.going(builder, "is taken back by the service"),
-            Phase::Unknown => return self.going(builder, "is in a status that we do not know"),
+            Phase::Reclaimed => {
+                return waiting(
+                    &format!("{} is taken back by the service", builder.id),
+                    LATER,
+                );
+            }
+            Phase::Unknown => {
+                return waiting(
+                    &format!("{} is in a status that we do not know", builder.id),
+                    LATER,
+                );
+            }
             Phase::Starting | Phase::Running | Phase::Stopping | Phase::Stopped => {}
         }
         let commands = self.bench.commands.iter().flatten();
@@ -28,10 +38,6 @@ impl<'a> Judge<'a> {
             None => self.unprovisioned(builder),
             Some(command) => self.provisioned(builder, command),
         }
-    }
-
-    fn going(&self, builder: &Builder, how: &str) -> Stage<'a> {
-        waiting(&format!("{} {how}", builder.id), LATER)
     }
 
     fn unprovisioned(&mut self, builder: &'a Builder) -> Stage<'a> {
@@ -60,7 +66,7 @@ impl<'a> Judge<'a> {
 
     fn provisioned(&mut self, builder: &'a Builder, command: &Command) -> Stage<'a> {
         match &command.progress {
-            Progress::Succeeded => self.to_image(builder),
+            Progress::Succeeded => self.before_image(builder),
             Progress::Failed { .. } => {
                 self.course.released.push((builder, "its script failed"));
                 let due = self.course.history.due();
@@ -88,7 +94,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn to_image(&mut self, builder: &'a Builder) -> Stage<'a> {
+    fn before_image(&mut self, builder: &'a Builder) -> Stage<'a> {
         // What could not be made is given some time.
         let failed: Vec<&Lost> = self
             .bench

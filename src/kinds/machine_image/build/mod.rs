@@ -14,9 +14,8 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use op::Op;
-pub use seen::Bench;
-
 pub(super) use course::{Wanted, wanted};
+pub(super) use op::Op;
+pub(super) use seen::Bench;
 pub(super) use seen::observe;
 pub(super) use steps::{absent, present};

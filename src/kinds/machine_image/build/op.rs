@@ -126,14 +126,13 @@ impl Op {
             return Ok(stale("it is not ours any more"));
         }
         match &self.effect {
-            Effect::Launch { .. } => Ok(Check::Go),
             Effect::Provision(_) => self.check_provision(clients, &machine).await,
             Effect::Stop => Ok(check_stop(&machine)),
             Effect::Image { image, .. } => self.check_image(clients, &machine, image).await,
             Effect::Prolong { from } if machine.auto_release != Some(*from) => {
                 Ok(Check::AlreadyDone)
             }
-            Effect::Prolong { .. } => Ok(Check::Go),
+            Effect::Launch { .. } | Effect::Prolong { .. } => Ok(Check::Go),
             Effect::Release => self.check_release(clients).await,
         }
     }

@@ -130,16 +130,10 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
             panic!("it is known");
         };
         match words.as_slice() {
-            ["builder", id, of, phase, created, release] => bench.builders.push(Builder {
-                id: InstanceId::new(id),
-                name: "b".to_owned(),
-                architecture: Some(Architecture::Amd64),
-                version: named(of),
-                phase: phase_of(phase),
-                created: Some(at(created)),
-                release: Some(at(release)),
-                price: "0.08".to_owned(),
-            }),
+            ["builder", id, of, phase, created, release] => {
+                let builder = builder(id, &named(of), (phase, at(created), at(release)));
+                bench.builders.push(builder);
+            }
             ["command", id, of, how, when] => {
                 let command = command(id, &named(of), (how, at(when)));
                 bench.commands.get_or_insert_default().push(command);
@@ -171,6 +165,23 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
         }
     }
     seen
+}
+
+fn builder(
+    id: &str,
+    version: &str,
+    (phase, created, release): (&str, Timestamp, Timestamp),
+) -> Builder {
+    Builder {
+        id: InstanceId::new(id),
+        name: "b".to_owned(),
+        architecture: Some(Architecture::Amd64),
+        version: version.to_owned(),
+        phase: phase_of(phase),
+        created: Some(created),
+        release: Some(release),
+        price: "0.08".to_owned(),
+    }
 }
 
 fn phase_of(word: &str) -> Phase {
@@ -283,345 +294,5 @@ fn show(plan: &Plan<Op>, resource: &Resource<Spec>, seen: &Seen) -> String {
     }
 }
 
-#[test]
-fn launches_a_machine_where_there_is_neither_image_nor_machine() {
-    assert_eq!(
-        check(""),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-}
-
-#[test]
-fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
-    assert_eq!(
-        check("builder i-1 v starting 1 +119"),
-        lines(&[
-            "working Building: p-amd64: i-1 is starting",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v running 2 +118"),
-        lines(&[
-            "working Building: p-amd64: i-1 does not take commands yet",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v running 2 +118\n online i-1"),
-        lines(&[
-            "~ i-1 b is provisioned, at most 1800 s",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v running 16 +104"),
-        lines(&[
-            "- i-1 b is released",
-            "working Building: p-amd64: i-1 is given up: it never took commands",
-            "remember build-failed amd64 v i-1",
-            "again in 15 s"
-        ])
-    );
-}
-
-#[test]
-fn images_a_provisioned_machine_once_it_is_stopped() {
-    let command = "command i-1 v ok 3";
-    assert_eq!(
-        check(&format!("builder i-1 v running 9 +111\n{command}")),
-        lines(&[
-            "~ i-1 b is stopped",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check(&format!("builder i-1 v stopping 9 +111\n{command}")),
-        lines(&[
-            "working Building: p-amd64: i-1 is being stopped",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check(&format!("builder i-1 v stopped 9 +111\n{command}")),
-        lines(&[
-            "+ i-1 b → image p-amd64-202611211151",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check(&format!("builder i-1 v stopped 80 +40\n{command}")),
-        lines(&[
-            "~ i-1 b is not released at 2026-11-21T12:40:00Z",
-            "+ i-1 b → image p-amd64-202611211040",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-}
-
-#[test]
-fn keeps_the_machine_until_its_image_is_there() {
-    assert_eq!(
-        check("builder i-1 v stopped 9 +111\n image m-1 v making 202611211151"),
-        lines(&[
-            "working Building: p-amd64: the image p-amd64-202611211151 is being made, 0%",
-            "again in 30 s"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v stopped 90 +30\n image m-1 v making 202611211151"),
-        lines(&[
-            "~ i-1 b is not released at 2026-11-21T12:30:00Z",
-            "working Building: p-amd64: the image p-amd64-202611211151 is being made, 0%",
-            "again in 30 s"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v stopped 9 +111\n image m-1 v there 202611211151"),
-        lines(&[
-            "~ m-1 p-amd64-202611211151 → p-amd64-latest, family p-amd64",
-            "~ m-1 p-amd64-202611211151 gets the tag Latest=true"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v stopped 9 +111\n image m-1 v there latest"),
-        "- i-1 b is released"
-    );
-    assert_eq!(check("image m-1 v there latest"), "");
-}
-
-#[test]
-fn serves_the_image_of_another_version_until_the_wanted_one_is_there() {
-    assert_eq!(
-        check(
-            "image m-0 old there latest\n builder i-1 v running 5 +115\n command i-1 v running 3"
-        ),
-        lines(&[
-            "working Building: p-amd64: i-1 is being provisioned since 2026-11-21T11:57:00Z",
-            "again in 30 s"
-        ])
-    );
-}
-
-#[test]
-fn a_failed_script_releases_the_machine_and_backs_off() {
-    assert_eq!(
-        check("builder i-1 v running 9 +111\n command i-1 v 3 1"),
-        lines(&[
-            "- i-1 b is released",
-            "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:00:00Z",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check("command i-1 v 3 0"),
-        lines(&[
-            "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:01:00Z",
-            "again in 60 s"
-        ])
-    );
-    assert_eq!(
-        check("command i-1 v 3 2"),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check("command i-1 v 3 9\n command i-2 v 4 1"),
-        lines(&[
-            "working BuildFailed: p-amd64: 2 in a row came to nothing (exit code 4); next at 2026-11-21T12:01:00Z",
-            "again in 60 s"
-        ])
-    );
-}
-
-#[test]
-fn gives_a_version_up_after_so_many_failures_in_a_row() {
-    let twice = "command i-1 v 3 99\n command i-2 v timeout 50";
-    let spec = r#"{"backoff": {"limit": 2}}"#;
-    assert_eq!(
-        check_of(spec, twice),
-        "stuck BuildFailed: p-amd64: 2 builds of version v failed in a row (Timeout); correct the script, or change spec.forceNonce"
-    );
-    assert_eq!(
-        check_of(spec, "command i-1 v 3 99\n command i-2 old 3 50"),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check_of(
-            spec,
-            "command i-1 v 3 99\n command i-2 v ok 60\n command i-3 v 3 50"
-        ),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-}
-
-#[test]
-fn a_reclaimed_machine_is_no_fault_of_the_version() {
-    let spec = r#"{"backoff": {"limit": 1}}"#;
-    assert_eq!(
-        check_of(spec, "command i-1 v cut 5"),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v reclaimed 9 +111\n command i-1 v running 5"),
-        lines(&[
-            "working Building: p-amd64: i-1 is taken back by the service",
-            "again in 30 s"
-        ])
-    );
-}
-
-#[test]
-fn a_machine_that_goes_down_before_its_time_is_given_up() {
-    assert_eq!(
-        check("builder i-1 v stopped 3 +111"),
-        lines(&[
-            "- i-1 b is released",
-            "working Building: p-amd64: i-1 is given up: it stopped before it was provisioned",
-            "remember build-failed amd64 v i-1",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v stopped 9 +111\n command i-1 v running 5"),
-        lines(&[
-            "- i-1 b is released",
-            "working Building: p-amd64: i-1 is given up: it stopped while its script ran",
-            "remember build-failed amd64 v i-1",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 v running 50 +70\n command i-1 v running 45"),
-        lines(&[
-            "- i-1 b is released",
-            "working Building: p-amd64: i-1 is given up: its script did not come to an end",
-            "remember build-failed amd64 v i-1",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check("lost i-1 v 0"),
-        lines(&[
-            "working BuildFailed: p-amd64: 1 in a row came to nothing; next at 2026-11-21T12:01:00Z",
-            "again in 60 s"
-        ])
-    );
-    assert_eq!(
-        check("lost i-1 v 1\n lost i-0 old 1"),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet",
-            "forget build-failed amd64 old i-0"
-        ])
-    );
-}
-
-#[test]
-fn an_image_that_could_not_be_made_is_made_again_of_the_same_machine() {
-    let machine = "builder i-1 v stopped 9 +111\n command i-1 v ok 5";
-    assert_eq!(
-        check(&format!("{machine}\n image m-1 v failed 202611211151")),
-        lines(&[
-            "~ m-1 p-amd64-202611211151: mark snapshot s-1 to go with it",
-            "- m-1 p-amd64-202611211151  20 GiB, created 2026-11-21T02:17:30Z, unused",
-            "working Building: p-amd64: the image could not be made",
-            "remember build-failed amd64 v m-1",
-            "forget snapshots-swept",
-            "again in 15 s"
-        ])
-    );
-    assert_eq!(
-        check(&format!("{machine}\n lost m-1 v 1")),
-        lines(&[
-            "+ i-1 b → image p-amd64-202611211151",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check(&format!("{machine}\n lost m-1 v 0")),
-        lines(&[
-            "working BuildFailed: p-amd64: 1 in a row came to nothing; next at 2026-11-21T12:01:00Z",
-            "again in 60 s"
-        ])
-    );
-}
-
-#[test]
-fn of_two_machines_for_one_version_the_one_with_the_lowest_id_stays() {
-    assert_eq!(
-        check("builder i-1 v running 2 +118\n builder i-2 v running 2 +118\n online i-1"),
-        lines(&[
-            "- i-2 b is released",
-            "~ i-1 b is provisioned, at most 1800 s",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-}
-
-#[test]
-fn a_machine_for_another_version_goes_unless_its_image_is_being_made() {
-    assert_eq!(
-        check("builder i-1 old running 2 +118"),
-        lines(&[
-            "- i-1 b is released",
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
-        ])
-    );
-    assert_eq!(
-        check("builder i-1 old stopped 9 +111\n image m-1 old making 202611211151"),
-        lines(&[
-            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
-            "working ImageNotAvailable: the image of p-amd64 is being made"
-        ])
-    );
-}
-
-#[test]
-fn without_a_base_or_an_offer_it_says_so() {
-    assert_eq!(
-        check_base_none(),
-        "stuck NoBase: p-amd64: no Available image for amd64 fits spec.base, so nothing can be built"
-    );
-    assert_eq!(
-        check("offers none"),
-        lines(&["working NoCapacity: p-amd64: ", "again in 300 s"])
-    );
-}
-
-fn check_base_none() -> String {
-    check("base none")
-}
-
-#[test]
-fn a_line_that_is_to_go_releases_its_machines_first() {
-    let mut resource = resource("{}");
-    resource.policy.ensure = crate::resource::Goal::Absent;
-    let seen = seen(
-        "builder i-1 v running 2 +118\n image m-1 v there latest",
-        &resource,
-    );
-    assert_eq!(
-        show(&plan(&resource, &seen, now()), &resource, &seen),
-        lines(&[
-            "- i-1 b is released",
-            "~ m-1 p-amd64-latest: mark snapshot s-1 to go with it",
-            "- m-1 p-amd64-latest  20 GiB, created 2026-11-21T02:17:30Z, unused"
-        ])
-    );
-}
+mod failing;
+mod going;

@@ -1,0 +1,186 @@
+//! A build that goes on.
+
+use super::{check, check_of, lines};
+
+#[test]
+fn launches_a_machine_where_there_is_neither_image_nor_machine() {
+    assert_eq!(
+        check(""),
+        lines(&[
+            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+}
+
+#[test]
+fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
+    assert_eq!(
+        check("builder i-1 v starting 1 +119"),
+        lines(&[
+            "working Building: p-amd64: i-1 is starting",
+            "again in 15 s"
+        ])
+    );
+    assert_eq!(
+        check("builder i-1 v running 2 +118"),
+        lines(&[
+            "working Building: p-amd64: i-1 does not take commands yet",
+            "again in 15 s"
+        ])
+    );
+    assert_eq!(
+        check("builder i-1 v running 2 +118\n online i-1"),
+        lines(&[
+            "~ i-1 b is provisioned, at most 1800 s",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+    assert_eq!(
+        check("builder i-1 v running 16 +104"),
+        lines(&[
+            "- i-1 b is released",
+            "working Building: p-amd64: i-1 is given up: it never took commands",
+            "remember build-failed amd64 v i-1",
+            "again in 15 s"
+        ])
+    );
+}
+
+#[test]
+fn images_a_provisioned_machine_once_it_is_stopped() {
+    let command = "command i-1 v ok 3";
+    assert_eq!(
+        check(&format!("builder i-1 v running 9 +111\n{command}")),
+        lines(&[
+            "~ i-1 b is stopped",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+    assert_eq!(
+        check(&format!("builder i-1 v stopping 9 +111\n{command}")),
+        lines(&[
+            "working Building: p-amd64: i-1 is being stopped",
+            "again in 15 s"
+        ])
+    );
+    assert_eq!(
+        check(&format!("builder i-1 v stopped 9 +111\n{command}")),
+        lines(&[
+            "+ i-1 b → image p-amd64-202611211151",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+    assert_eq!(
+        check(&format!("builder i-1 v stopped 80 +40\n{command}")),
+        lines(&[
+            "~ i-1 b is not released at 2026-11-21T12:40:00Z",
+            "+ i-1 b → image p-amd64-202611211040",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+}
+
+#[test]
+fn keeps_the_machine_until_its_image_is_there() {
+    assert_eq!(
+        check("builder i-1 v stopped 9 +111\n image m-1 v making 202611211151"),
+        lines(&[
+            "working Building: p-amd64: the image p-amd64-202611211151 is being made, 0%",
+            "again in 30 s"
+        ])
+    );
+    assert_eq!(
+        check("builder i-1 v stopped 90 +30\n image m-1 v making 202611211151"),
+        lines(&[
+            "~ i-1 b is not released at 2026-11-21T12:30:00Z",
+            "working Building: p-amd64: the image p-amd64-202611211151 is being made, 0%",
+            "again in 30 s"
+        ])
+    );
+    assert_eq!(
+        check("builder i-1 v stopped 9 +111\n image m-1 v there 202611211151"),
+        lines(&[
+            "~ m-1 p-amd64-202611211151 → p-amd64-latest, family p-amd64",
+            "~ m-1 p-amd64-202611211151 gets the tag Latest=true"
+        ])
+    );
+    assert_eq!(
+        check("builder i-1 v stopped 9 +111\n image m-1 v there latest"),
+        "- i-1 b is released"
+    );
+    assert_eq!(check("image m-1 v there latest"), "");
+}
+
+#[test]
+fn serves_the_image_of_another_version_until_the_wanted_one_is_there() {
+    assert_eq!(
+        check(
+            "image m-0 old there latest\n builder i-1 v running 5 +115\n command i-1 v running 3"
+        ),
+        lines(&[
+            "working Building: p-amd64: i-1 is being provisioned since 2026-11-21T11:57:00Z",
+            "again in 30 s"
+        ])
+    );
+}
+
+#[test]
+fn a_failed_script_releases_the_machine_and_backs_off() {
+    assert_eq!(
+        check("builder i-1 v running 9 +111\n command i-1 v 3 1"),
+        lines(&[
+            "- i-1 b is released",
+            "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:00:00Z",
+            "again in 15 s"
+        ])
+    );
+    assert_eq!(
+        check("command i-1 v 3 0"),
+        lines(&[
+            "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:01:00Z",
+            "again in 60 s"
+        ])
+    );
+    assert_eq!(
+        check("command i-1 v 3 2"),
+        lines(&[
+            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+    assert_eq!(
+        check("command i-1 v 3 9\n command i-2 v 4 1"),
+        lines(&[
+            "working BuildFailed: p-amd64: 2 in a row came to nothing (exit code 4); next at 2026-11-21T12:01:00Z",
+            "again in 60 s"
+        ])
+    );
+}
+
+#[test]
+fn gives_a_version_up_after_so_many_failures_in_a_row() {
+    let twice = "command i-1 v 3 99\n command i-2 v timeout 50";
+    let spec = r#"{"backoff": {"limit": 2}}"#;
+    assert_eq!(
+        check_of(spec, twice),
+        "stuck BuildFailed: p-amd64: 2 builds of version v failed in a row (Timeout); correct the script, or change spec.forceNonce"
+    );
+    assert_eq!(
+        check_of(spec, "command i-1 v 3 99\n command i-2 old 3 50"),
+        lines(&[
+            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+    assert_eq!(
+        check_of(
+            spec,
+            "command i-1 v 3 99\n command i-2 v ok 60\n command i-3 v 3 50"
+        ),
+        lines(&[
+            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+}
