@@ -5,6 +5,7 @@
 //! - `registry`: registries of container images.
 //! - `github`: packages, workflows and their runs.
 //! - `principal`: who may become whom.
+//! - `network`: where instances are put.
 //! - `object`: what exists there.
 //! - `invocation`: what instances were told to run.
 //! - `shelf`: objects together with all that they ever were, for listings that lag.
@@ -23,6 +24,7 @@ pub mod github;
 pub mod history;
 pub mod identity;
 pub mod invocation;
+pub mod network;
 pub mod object;
 pub mod principal;
 pub mod registry;

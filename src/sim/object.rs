@@ -119,6 +119,12 @@ pub struct Instance {
     pub spot_strategy: String,
     #[serde(default)]
     pub spot_price_limit: f64,
+    /// The protected hours of a spot instance.
+    #[serde(default = "one_hour")]
+    pub spot_duration: i64,
+    /// Whether its metadata service wants a token.
+    #[serde(default = "optional")]
+    pub http_tokens: String,
     #[serde(default)]
     pub deletion_protection: bool,
     #[serde(default = "first_zone")]
@@ -384,6 +390,14 @@ fn post_paid() -> String {
 
 fn no_spot() -> String {
     "NoSpot".to_owned()
+}
+
+fn one_hour() -> i64 {
+    1
+}
+
+fn optional() -> String {
+    "optional".to_owned()
 }
 
 fn first_zone() -> String {

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
 use crate::sim::aliyun::market::{self, written::Market};
 use crate::sim::github::written::{GitHub, Workflow};
+use crate::sim::network::{self, SecurityGroup, VSwitch};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::principal::{IdentityProvider, Job, Metadata, Role};
 use crate::sim::registry::{self, written::Registry};
@@ -42,6 +43,10 @@ pub struct Scenario {
     pub regions: Vec<RegionId>,
     /// The machines that can be had.
     pub market: Market,
+    /// The vSwitches that instances can be put into; empty: any.
+    pub v_switches: Vec<VSwitch>,
+    /// The security groups that they can be given; empty: any.
+    pub security_groups: Vec<SecurityGroup>,
     /// Who may ask GitHub, and how much.
     pub github: GitHub,
     /// How the services behave where the documentation leaves it open.
@@ -89,6 +94,8 @@ pub struct Settings {
     /// The most that one page of a listing with `NextToken` holds; where it is less than GitHub's 100, of the pages of GitHub
     /// and of registries too.
     pub page_size_max: usize,
+    /// How much there may be.
+    pub quotas: Quotas,
     /// How many calls are too many.
     pub throttling: Option<Throttling>,
     /// How many of the latest calls the list of calls holds at least; left out: all. A world that goes on for weeks would
@@ -120,6 +127,16 @@ pub enum ListingOrder {
     OldestFirst,
     /// An order that the seed decides, the same for every call.
     Shuffled,
+}
+
+/// How much there may be in a region; left out: as much as is wanted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Quotas {
+    /// Instances of one type.
+    pub instances: Option<u64>,
+    /// Images of the account.
+    pub images: Option<u64>,
 }
 
 /// Limits by action, in windows of one minute of the clock.
@@ -238,6 +255,8 @@ impl Default for Scenario {
             credentials_uri: None,
             regions: vec![RegionId::new("cn-hangzhou")],
             market: Market::default(),
+            v_switches: Vec::new(),
+            security_groups: Vec::new(),
             github: GitHub::default(),
             settings: Settings::default(),
             times: Times::default(),
@@ -255,6 +274,7 @@ impl Default for Settings {
             missing_deletion: MissingDeletion::NotFound,
             listing_order: ListingOrder::NewestFirst,
             page_size_max: 100,
+            quotas: Quotas::default(),
             throttling: None,
             calls_kept: None,
         }
@@ -302,6 +322,7 @@ impl Scenario {
         }
         scenario.check_names()?;
         market::check(&scenario)?;
+        network::check(&scenario.v_switches, &scenario.security_groups)?;
         scenario.check(&scenario.objects)?;
         registry::check(&scenario.objects.registries, |_, _, _| false)?;
         Ok(scenario)

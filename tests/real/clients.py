@@ -16,6 +16,8 @@ warnings.filterwarnings("ignore")
 ECS_VERSION = "2014-05-26"
 STS_VERSION = "2015-04-01"
 STS_ACTIONS = {"AssumeRole", "GetCallerIdentity"}
+VPC_VERSION = "2016-04-28"
+VPC_ACTIONS = {"DescribeVSwitches"}
 
 
 class Refused(Exception):
@@ -58,6 +60,8 @@ class Tea:
     def call(self, action, parameters):
         from alibabacloud_tea_util.models import RuntimeOptions
 
+        if action in VPC_ACTIONS:
+            return self.call_vpc(action, parameters)
         service = "sts" if action in STS_ACTIONS else "ecs"
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
         method = getattr(self.clients[service], f"{snake}_with_options")
@@ -72,6 +76,25 @@ class Tea:
                 raise
             status = getattr(error, "status_code", None) or (error.data or {}).get("statusCode")
             raise Refused(status, error.code, str(error)) from error
+
+    def call_vpc(self, action, parameters):
+        """Without the SDK of VPC, which is large: the SDKs are all this call, and models around it."""
+        from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
+        from alibabacloud_tea_util.models import RuntimeOptions
+
+        params = Params(
+            action=action,
+            version=VPC_VERSION,
+            protocol="HTTP",
+            method="POST",
+            auth_type="AK",
+            style="RPC",
+            pathname="/",
+            req_body_type="formData",
+            body_type="json",
+        )
+        request = OpenApiRequest(query={name: str(value) for name, value in parameters.items()})
+        return self.clients["ecs"].call_api(params, request, RuntimeOptions(autoretry=False))["body"]
 
 
 class Core:
@@ -96,10 +119,11 @@ class Core:
             raise Refused(error.get_http_status(), code, error.get_error_msg()) from error
 
     def request(self, action, parameters):
-        if action in STS_ACTIONS:
+        if action in STS_ACTIONS | VPC_ACTIONS:
             from aliyunsdkcore.request import CommonRequest
 
-            request = CommonRequest(domain=self.endpoint, version=STS_VERSION, action_name=action)
+            version = STS_VERSION if action in STS_ACTIONS else VPC_VERSION
+            request = CommonRequest(domain=self.endpoint, version=version, action_name=action)
             request.set_protocol_type("http")
             for name, value in parameters.items():
                 request.add_query_param(name, value)

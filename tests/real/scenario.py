@@ -109,6 +109,22 @@ def reading(run):
     run.note("dry run", run.refused("DescribeInstances", DryRun=True))
 
 
+def shopping(run):
+    types = run.call("DescribeInstanceTypes", MinimumCpuCoreCount=8, MaximumCpuCoreCount=8, MaximumMemorySize=8.0)
+    run.note("8c8g", [[it["InstanceTypeId"], it["MemorySize"]] for it in types["InstanceTypes"]["InstanceType"]])
+    stock = run.call("DescribeAvailableResource", DestinationResource="InstanceType", InstanceType="ecs.c7.large")
+    for zone in stock["AvailableZones"]["AvailableZone"]:
+        resources = zone["AvailableResources"]["AvailableResource"]
+        rows = [row for it in resources for row in it["SupportedResources"]["SupportedResource"]]
+        run.note(zone["ZoneId"], [[row["Value"], row["Status"], row["StatusCategory"]] for row in rows])
+    prices = run.call("DescribeSpotPriceHistory", InstanceType="ecs.c7.large", NetworkType="vpc", OSType="linux")
+    rows = [[it["ZoneId"], it["SpotPrice"], it["OriginPrice"]] for it in prices["SpotPrices"]["SpotPriceType"]]
+    run.note("prices", [prices["Currency"], prices["NextOffset"], rows])
+    run.note("zones", run.names_of(run.call("DescribeZones", Verbose=False), "Zones", "Zone", "ZoneId"))
+    run.note("vSwitches", run.names_of(run.call("DescribeVSwitches"), "VSwitches", "VSwitch", "VSwitchId"))
+    run.note("nowhere", run.refused("RunInstances", ORDER, ZoneId="cn-nowhere-a"))
+
+
 def launching(run):
     order = {
         **ORDER,
@@ -248,6 +264,7 @@ def run_scenario(base_env, kind):
     world.begin()
     run = Run(client(kind, base, REGION, key), world)
     reading(run)
+    shopping(run)
     builder, crowd = launching(run)
     paging(run)
     image = imaging(run, builder)

@@ -1,6 +1,7 @@
 //! The simulator, driven by small signed requests.
 
 mod assistant;
+mod buying;
 pub(crate) mod github;
 mod guest;
 mod images;
@@ -63,6 +64,7 @@ impl Bench {
         self.nonces += 1;
         let version = match action {
             "GetCallerIdentity" | "AssumeRole" => "2015-04-01",
+            "DescribeVSwitches" => "2016-04-28",
             _ => "2014-05-26",
         };
         let nonce = self.nonces.to_string();

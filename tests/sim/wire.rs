@@ -143,7 +143,7 @@ fn knows_only_the_regions_of_the_scenario() {
 fn says_so_when_an_action_is_not_modelled() {
     let mut bench = small_world();
     assert_eq!(
-        bench.refused("DescribeZones", &[]),
+        bench.refused("DescribeDisks", &[]),
         "400 UnsupportedOperation"
     );
     assert_eq!(

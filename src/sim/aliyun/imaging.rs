@@ -10,7 +10,7 @@ use crate::ids::{ImageId, InstanceId, SnapshotId};
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::images::{check_free, check_texts};
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Region, Reply, names, token};
+use crate::sim::aliyun::{Cloud, Region, Reply, names, purchase, token};
 use crate::sim::history::What;
 use crate::sim::object::{
     DiskDeviceMapping, Image, ImageChange, ImageStatus, Instance, InstanceStatus, Snapshot,
@@ -26,6 +26,7 @@ pub(super) fn create(cloud: &mut Cloud, ask: &Ask) -> Reply {
         if let Some(name) = ask.text("ImageName") {
             check_free(ask.region(cloud), name, None)?;
         }
+        purchase::check_images(cloud, ask)?;
         ask.unless_dry()?;
         let image = image_of(cloud, ask, &material, tags);
         let (id, region) = (image.image_id.clone(), ask.region_id(cloud));

@@ -10,12 +10,14 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::ids::{ImageId, InstanceId};
 use crate::sim::aliyun::ask::Ask;
-use crate::sim::aliyun::market::{Decimal, InstanceType, Terms, prices};
+use crate::sim::aliyun::market::InstanceType;
 use crate::sim::aliyun::wire::Refusal;
-use crate::sim::aliyun::{Cloud, Reply, assistant, images, lifecycle, names, token};
+use crate::sim::aliyun::{
+    Cloud, Reply, assistant, images, lifecycle, names, network, purchase, token,
+};
 use crate::sim::history::{Removal, What};
 use crate::sim::object::{Image, ImageStatus, Instance, InstanceChange, InstanceStatus};
-use crate::sim::trouble::TroubleKind;
+use crate::sim::trouble::{Trouble, TroubleKind};
 
 /// User data may have 32 KiB before it is encoded.
 const USER_DATA_MAX: usize = 32 * 1024;
@@ -57,18 +59,18 @@ struct Order {
 fn order_of(cloud: &Cloud, ask: &Ask) -> Result<Order, Refusal> {
     let image = image(cloud, ask)?;
     let machine = machine(cloud, ask, image)?;
-    check_network(ask)?;
-    let zone = zone(cloud, ask)?;
-    let terms = terms(cloud, ask, (machine, &zone))?;
-    check_spot(ask, &terms)?;
+    let amount = amount(ask)?;
+    let zone = network::place(cloud, ask, amount)?;
+    purchase::check(cloud, ask, (machine, &zone), amount)?;
     check_texts(ask)?;
+    check_guest(cloud, ask)?;
     Ok(Order {
         image: image.image_id.clone(),
         machine: machine.id.clone(),
         zone,
         disk: disk(ask, image)?,
         tags: names::tags(&ask.parameters)?,
-        amount: amount(ask)?,
+        amount,
         release: lifecycle::release_time(ask)?,
     })
 }
@@ -81,6 +83,7 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         .or(ask.text("InstanceName"))
         .unwrap_or_default();
     let id = InstanceId::new(&cloud.fresh_id(&region, "i", subject));
+    let upcoming = upcoming(cloud, ask, &id);
     Instance {
         region_id: Some(region),
         instance_name: name_of(ask, &id, index),
@@ -93,17 +96,19 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         instance_charge_type: text("InstanceChargeType", "PostPaid"),
         spot_strategy: text("SpotStrategy", "NoSpot"),
         spot_price_limit: price_limit(ask).unwrap_or_default(),
+        spot_duration: purchase::duration(ask),
+        http_tokens: text("HttpTokens", "optional"),
         deletion_protection: ask.is_true("DeletionProtection"),
         zone_id: order.zone.clone(),
         v_switch_id: text("VSwitchId", ""),
-        security_group_ids: security_groups(ask),
+        security_group_ids: network::security_groups(ask),
         key_pair_name: text("KeyPairName", ""),
         stopped_mode: "Not-applicable".to_owned(),
         system_disk_size: order.disk,
         recycling: false,
         tags: order.tags.clone(),
         agent: assistant::agent_of(cloud, ask, running_at(cloud, ask)),
-        upcoming: upcoming(cloud, ask),
+        upcoming,
     }
 }
 
@@ -161,122 +166,6 @@ fn machine<'a>(cloud: &'a Cloud, ask: &Ask, image: &Image) -> Result<&'a Instanc
     Ok(machine)
 }
 
-/// ASSUMED: the first zone, when none is named; the service picks one.
-fn zone(cloud: &Cloud, ask: &Ask) -> Result<String, Refusal> {
-    let zones = cloud.zones(&ask.region_id(cloud));
-    let zone = match ask.text("ZoneId") {
-        Some(zone) => zones.get(zone),
-        None => zones.first(),
-    };
-    zone.cloned().ok_or_else(|| {
-        let message = "The ZoneId provided does not exist in our records.";
-        Refusal::new(404, "InvalidZoneId.NotFound", message)
-    })
-}
-
-/// What the zone has of the type at this moment, whatever it said before.
-fn terms(
-    cloud: &Cloud,
-    ask: &Ask,
-    (machine, zone): (&InstanceType, &str),
-) -> Result<Terms, Refusal> {
-    let Some(terms) = cloud.market.terms(machine, zone, ask.now) else {
-        let message = "The resource in the specified zone is no longer available for sale. Please try other regions \
-                       and zones.";
-        return Err(Refusal::new(403, "Zone.NotOnSale", message));
-    };
-    if !terms.really.is_there() {
-        let message = "The resource is out of usage.";
-        return Err(Refusal::new(403, "OperationDenied.NoStock", message));
-    }
-    Ok(terms)
-}
-
-/// Networks are not modelled: any vSwitch and any security group exist.
-fn check_network(ask: &Ask) -> Result<(), Refusal> {
-    if ask.text("VSwitchId").is_none() {
-        return Err(Refusal::missing("VSwitchId"));
-    }
-    let one = ask.text("SecurityGroupId").is_some();
-    let many = !ask.parameters.list("SecurityGroupIds").is_empty();
-    if one && many {
-        let message =
-            "The parameters SecurityGroupId and SecurityGroupIds.N cannot be specified together.";
-        return Err(Refusal::new(
-            400,
-            "InvalidSecurityGroupId.SingleIdAndMultiIdConflict",
-            message,
-        ));
-    }
-    if one || many {
-        Ok(())
-    } else {
-        Err(Refusal::missing("SecurityGroupId"))
-    }
-}
-
-fn security_groups(ask: &Ask) -> Vec<String> {
-    let one = ask.text("SecurityGroupId");
-    one.into_iter()
-        .chain(ask.parameters.list("SecurityGroupIds"))
-        .map(str::to_owned)
-        .collect()
-}
-
-fn check_spot(ask: &Ask, terms: &Terms) -> Result<(), Refusal> {
-    let strategies = ["NoSpot", "SpotWithPriceLimit", "SpotAsPriceGo"];
-    ask.choose("SpotStrategy", &strategies, "400 InvalidSpotStrategy")?;
-    let charges = ["PostPaid", "PrePaid"];
-    ask.choose(
-        "InstanceChargeType",
-        &charges,
-        "404 InvalidInstanceChargeType.NotFound",
-    )?;
-    let strategy = ask.text("SpotStrategy").unwrap_or("NoSpot");
-    if strategy == "NoSpot" {
-        return Ok(());
-    }
-    ask.choose(
-        "InstanceChargeType",
-        &charges[..1],
-        "400 InvalidSpotPrepaid",
-    )?;
-    ask.choose("SpotDuration", &["0", "1"], "400 InvalidSpotDuration")?;
-    if ask.is_true("DeletionProtection") {
-        let message = "Deletion protection is only valid for postPaid instance, not for prePaid or spot instance.";
-        return Err(Refusal::new(
-            400,
-            "InvalidChargeType.ValueNotSupported",
-            message,
-        ));
-    }
-    if strategy == "SpotWithPriceLimit" {
-        check_limit(ask, terms)?;
-    }
-    Ok(())
-}
-
-/// "At most three decimals"; ASSUMED: more are refused, and so is no limit at all.
-fn check_limit(ask: &Ask, terms: &Terms) -> Result<(), Refusal> {
-    let fraction = ask.text("SpotPriceLimit").and_then(|it| it.split_once('.'));
-    let is_fine = fraction.is_none_or(|it| it.1.len() <= 3);
-    let limit = ask.text("SpotPriceLimit").and_then(Decimal::parse);
-    let Some(limit) = limit.filter(|it| *it > Decimal::ZERO && is_fine) else {
-        let message = "The specified SpotPriceLimitis not valid.";
-        return Err(Refusal::new(400, "InvalidSpotPriceLimit", message));
-    };
-    if limit < prices::of(ask, terms) {
-        let message =
-            "The specified parameter \"spotPriceLimit\" can't be lower than current public price.";
-        return Err(Refusal::new(
-            400,
-            "InvalidSpotPriceLimit.LowerThanPublicPrice",
-            message,
-        ));
-    }
-    Ok(())
-}
-
 fn price_limit(ask: &Ask) -> Option<f64> {
     ask.text("SpotPriceLimit")?.parse().ok()
 }
@@ -331,6 +220,26 @@ fn check_texts(ask: &Ask) -> Result<(), Refusal> {
     }
 }
 
+/// How the guest is set up. The roles that may be given to it are those of the scenario; one without roles has any.
+fn check_guest(cloud: &Cloud, ask: &Ask) -> Result<(), Refusal> {
+    let tokens = ["optional", "required"];
+    ask.choose("HttpTokens", &tokens, "400 InvalidHttpTokens.NotSupported")?;
+    let strategies = ["Active", "Deactive"];
+    // ASSUMED: the code.
+    ask.choose(
+        "SecurityEnhancementStrategy",
+        &strategies,
+        "400 InvalidParameter",
+    )?;
+    let roles = &cloud.scenario.roles;
+    let is_known = |name| roles.is_empty() || roles.iter().any(|it| it.name == name);
+    if ask.text("RamRoleName").is_some_and(|it| !is_known(it)) {
+        let message = "The specified parameter \"RAMRoleName\" does not exist.";
+        return Err(Refusal::new(404, "InvalidRamRole.NotFound", message));
+    }
+    Ok(())
+}
+
 fn amount(ask: &Ask) -> Result<i64, Refusal> {
     let amount = ask.parameters.number("Amount").unwrap_or(1);
     if !(1..=100).contains(&amount) {
@@ -361,7 +270,7 @@ fn running_at(cloud: &Cloud, ask: &Ask) -> Timestamp {
 }
 
 /// An instance is Pending, then Starting, then Running; or it vanishes, although it was accepted.
-fn upcoming(cloud: &Cloud, ask: &Ask) -> Vec<(Timestamp, InstanceChange)> {
+fn upcoming(cloud: &Cloud, ask: &Ask, id: &InstanceId) -> Vec<(Timestamp, InstanceChange)> {
     let times = &cloud.scenario.times;
     let starting = ask.now.plus(Duration::from_secs(times.instance_starting));
     let running = running_at(cloud, ask);
@@ -376,8 +285,9 @@ fn upcoming(cloud: &Cloud, ask: &Ask) -> Vec<(Timestamp, InstanceChange)> {
         let end = ask.now.plus(vanish.duration());
         upcoming.push((end, InstanceChange::Go(Removal::System)));
     }
-    if let Some(reclaim) = of_kind(TroubleKind::Reclaim) {
-        let end = ask.now.plus(reclaim.duration());
+    let reclaim = of_kind(TroubleKind::Reclaim).map(Trouble::duration);
+    if let Some(after) = reclaim.or_else(|| purchase::reclaimed_after(cloud, ask, id)) {
+        let end = ask.now.plus(after);
         let notice = end.minus(RECYCLING_NOTICE).max(ask.now);
         upcoming.push((notice, InstanceChange::Recycle));
         upcoming.push((end, InstanceChange::Go(Removal::System)));

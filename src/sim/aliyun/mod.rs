@@ -12,6 +12,8 @@
 //! - `show`: objects as the services answer them.
 //! - `roles`: sessions of roles, and their keys.
 //! - `market`: instance types, where they are sold, and for how much.
+//! - `network`: zones and vSwitches.
+//! - `purchase`: what an order finds on the market.
 //! - `images`, `imaging`, `snapshots`, `instances`, `launch`, `launch_templates`, `lifecycle`, `tags`, `catalogue`,
 //!   `commands`, `invocations`, `assistant`: the actions.
 
@@ -31,8 +33,10 @@ pub mod market;
 mod meddle;
 mod metadata;
 mod names;
+mod network;
 mod page;
 mod passing;
+mod purchase;
 mod roles;
 mod show;
 mod snapshots;
@@ -40,7 +44,7 @@ mod tags;
 mod token;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -215,6 +219,8 @@ impl Cloud {
             "DescribeRegions" => Ok(catalogue::regions(self)),
             "DescribeInstanceTypes" => market::types::describe(self, ask),
             "DescribeAvailableResource" => market::stock::describe(self, ask),
+            "DescribeZones" => network::describe_zones(self, ask),
+            "DescribeVSwitches" => network::describe_switches(self, ask),
             "DescribeSpotPriceHistory" => market::prices::describe(self, ask),
             "AssumeRole" => roles::assume(self, ask),
             "GetCallerIdentity" => Ok(catalogue::caller(self, ask)),
@@ -287,11 +293,6 @@ impl Cloud {
     /// 64 hexadecimal digits that the seed and the subject decide.
     pub(crate) fn draw(&self, subject: &str) -> String {
         drawn(self.scenario.seed, subject)
-    }
-
-    /// The zones of a region, also those that only a vSwitch names.
-    fn zones(&self, region: &RegionId) -> BTreeSet<String> {
-        self.market.zones(region)
     }
 
     /// How long something takes that the seed and the subject decide.

@@ -144,7 +144,7 @@ pub(super) fn instance(cloud: &Cloud, instance: &Instance) -> Value {
         "InstanceChargeType": instance.instance_charge_type,
         "SpotStrategy": instance.spot_strategy,
         "SpotPriceLimit": instance.spot_price_limit,
-        "SpotDuration": i32::from(instance.spot_strategy != "NoSpot"),
+        "SpotDuration": if instance.spot_strategy == "NoSpot" { 0 } else { instance.spot_duration },
         "DeletionProtection": instance.deletion_protection,
         "StoppedMode": instance.stopped_mode,
         "Recyclable": false,
@@ -154,9 +154,10 @@ pub(super) fn instance(cloud: &Cloud, instance: &Instance) -> Value {
         "InstanceNetworkType": "vpc",
         "IoOptimized": true,
         "OperationLocks": {"LockReason": locks},
+        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": instance.http_tokens},
         "SecurityGroupIds": {"SecurityGroupId": instance.security_group_ids},
         "VpcAttributes": {
-            "VSwitchId": instance.v_switch_id, "VpcId": "", "NatIpAddress": "", "PrivateIpAddress": {"IpAddress": []},
+            "VSwitchId": instance.v_switch_id, "VpcId": cloud.vpc_of(&instance.v_switch_id), "NatIpAddress": "", "PrivateIpAddress": {"IpAddress": []},
         },
         "Tags": tags(&instance.tags),
     })

@@ -38,7 +38,7 @@ pub(crate) struct Market {
     types: BTreeMap<String, InstanceType>,
     /// By type and zone; none: everything is sold everywhere.
     offers: Option<BTreeMap<(String, String), Offer>>,
-    /// Those of offers and vSwitches.
+    /// Those of the offers.
     zones: BTreeSet<String>,
 }
 
@@ -173,14 +173,22 @@ pub(crate) fn check(scenario: &Scenario) -> Result<(), String> {
                 "{instance_type} is offered, but is not among the types"
             ));
         }
-        if !scenario.regions.iter().any(|it| is_zone_of(zone, it)) {
-            return Err(format!("{zone} is in none of the regions"));
-        }
+        check_zone(scenario, zone)?;
         if !places.insert((instance_type, zone)) {
             return Err(format!("{instance_type} is offered in {zone} twice"));
         }
     }
+    for zone in scenario.v_switches.iter().map(|it| &it.zone_id) {
+        check_zone(scenario, zone)?;
+    }
     Ok(())
+}
+
+fn check_zone(scenario: &Scenario, zone: &str) -> Result<(), String> {
+    if scenario.regions.iter().any(|it| is_zone_of(zone, it)) {
+        return Ok(());
+    }
+    Err(format!("{zone} is in none of the regions"))
 }
 
 fn hour(at: Timestamp) -> i64 {
@@ -188,7 +196,7 @@ fn hour(at: Timestamp) -> i64 {
 }
 
 /// As `cn-hangzhou-h` is of `cn-hangzhou`, and `ap-southeast-1a` of `ap-southeast-1`.
-fn is_zone_of(zone: &str, region: &RegionId) -> bool {
+pub(super) fn is_zone_of(zone: &str, region: &RegionId) -> bool {
     let rest = zone.strip_prefix(region.as_str());
     rest.is_some_and(|it| it.trim_start_matches('-').len() == 1)
 }
