@@ -380,7 +380,7 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
     let scenario = &world.scenario;
     let mut variables = BTreeMap::new();
     let mut put = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
-    for service in ["ECS", "STS", "METADATA"] {
+    for service in ["ECS", "VPC", "STS", "METADATA"] {
         put(&format!("ALIYUN_{service}_ENDPOINT"), base);
     }
     put("NO_PROXY", "127.0.0.1,localhost");

@@ -1,5 +1,6 @@
 //! The program as a person runs it: the real binary, an empty environment, folders of its own.
 
+mod classes;
 mod demo;
 mod files;
 mod forms;

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 mod codes;
 mod github;
 mod listing;
+mod market;
 mod memory;
 mod refusal;
 pub(crate) mod registry;

@@ -29,10 +29,11 @@ pub async fn rank(
         return Err(Fault::new(Class::Invalid, DOING, message));
     };
     let filter = filter(class);
+    // Boxed, because three calls side by side are too much to be moved about.
     let (types, stock, v_switches) = tokio::try_join!(
-        aliyun.instance_types(&place, &filter),
-        aliyun.stock(&place, class.purchase()),
-        aliyun.v_switches(&place, vpc),
+        Box::pin(aliyun.instance_types(&place, &filter)),
+        Box::pin(aliyun.stock(&place, class.purchase())),
+        Box::pin(aliyun.v_switches(&place, vpc)),
     )?;
     let plugs = plugs(&network, v_switches.items())
         .map_err(|why| Fault::new(Class::Invalid, DOING, &why).of(vpc))?;

@@ -117,7 +117,7 @@ fn text(offer: &Value, names: &[&str]) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -142,7 +142,7 @@ fn recorded(offer: &Value) -> Option<Sold> {
 }
 
 fn recorded_spec(case: &Value) -> Spec {
-    let number = |name: &str| case["env"][name].as_str().map(|it| it.parse::<u32>());
+    let number = |name: &str| case["env"][name].as_str().map(str::parse::<u32>);
     let number = |name: &str| number(name).map(|it| it.expect("a number"));
     let cpu =
         json!({"min": number("MIN_CPU").unwrap_or(8), "max": number("MAX_CPU").unwrap_or(64)});
