@@ -98,7 +98,7 @@ impl JsonSchema for Bytes {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "title": "a size such as `512Mi`, `10Gi` or `1Ti`",
+            "title": "a size",
             "pattern": BYTES_PATTERN,
             "examples": ["512Mi", "10Gi", "1Ti"],
         })
@@ -203,7 +203,7 @@ impl JsonSchema for Decimal {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "title": "a decimal number in quotes, such as \"1.2\", with 6 places at most",
+            "title": "a decimal number in quotes, with 6 places at most,",
             "pattern": DECIMAL_PATTERN,
             "examples": ["1.2", "0.35"],
         })

@@ -158,6 +158,7 @@ fn check_says_where_every_value_comes_from() {
         "  state folder       state   [the default]",
         "  status directory   kept   [RECONCILE_STATUS_DIR]",
         "  ecs cn-hangzhou    https://ecs-cn-hangzhou.aliyuncs.com/   [the region's rule]",
+        "  vpc cn-hangzhou    https://vpc.aliyuncs.com/   [the region's rule]",
         "  sts                https://sts-vpc.cn-beijing.aliyuncs.com/   [ALIYUN_STS_ENDPOINT]",
         "  metadata           http://100.100.100.200/   [the default]",
         "  credentials        the key LTAI…0001 in ALIBABA_CLOUD_ACCESS_KEY_ID, with ALIBABA_CLOUD_ACCESS_KEY_SECRET",

@@ -221,6 +221,7 @@ fn the_environment_points_a_client_at_the_world() {
             "ALIYUN_ECS_ENDPOINT",
             "ALIYUN_METADATA_ENDPOINT",
             "ALIYUN_STS_ENDPOINT",
+            "ALIYUN_VPC_ENDPOINT",
             "GHCR_TOKEN",
             "GITHUB_API_URL",
             "GITHUB_TOKEN",

@@ -110,19 +110,19 @@ async fn a_choice_takes_pages_stock_v_switches_and_a_price_a_type_and_no_page_wi
     assert_eq!(best.limit.map(|it| it.to_string()).as_deref(), Some("0.24"));
     assert_eq!(cloud.requests().len(), 3 + 2 + 250);
     // Who asks again in the same pass asks for nothing.
-    rank(&cloud, &class).await.expect("a ranking");
+    drop(rank(&cloud, &class).await.expect("a ranking"));
     assert_eq!(cloud.requests().len(), 3 + 2 + 250);
     cloud.clients.forget();
-    rank(&cloud, &class).await.expect("a ranking");
+    drop(rank(&cloud, &class).await.expect("a ranking"));
     assert_eq!(cloud.requests().len(), 3 + 2 * (2 + 250));
     // Another process reads the file; the day after nobody does.
     let next = Cloud::new(|_, form| market(form)).await;
     next.clients.aliyun.keep_in(folder.path());
-    rank(&next, &class).await.expect("a ranking");
+    drop(rank(&next, &class).await.expect("a ranking"));
     assert_eq!(count(&next, "DescribeInstanceTypes"), 0);
     next.clock.sleep(Duration::from_secs(24 * 3600)).await;
     next.clients.forget();
-    rank(&next, &class).await.expect("a ranking");
+    drop(rank(&next, &class).await.expect("a ranking"));
     assert_eq!(count(&next, "DescribeInstanceTypes"), 3);
 }
 

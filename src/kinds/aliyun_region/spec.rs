@@ -158,5 +158,16 @@ pub(super) fn validate(spec: &Spec) -> Vec<Problem> {
             "vSwitches are listed by hand and also discovered: write one of the two".to_owned(),
         );
     }
+    let v_switches = spec.network.as_ref().and_then(|it| it.v_switches.as_ref());
+    for (zone, id) in v_switches.into_iter().flatten() {
+        let is_inner = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+        let rest = id.strip_prefix("vsw-").unwrap_or_default();
+        if rest.is_empty() || !rest.bytes().all(is_inner) {
+            problem(
+                &format!("spec.network.vSwitches.{zone}"),
+                format!("`{id}` is no vSwitch such as `vsw-bp1s5fnvk4gn2tws03624`"),
+            );
+        }
+    }
     problems
 }

@@ -25,7 +25,7 @@ use crate::resource::{Problem, Resource};
 
 pub use rank::rank;
 pub use ranking::{Candidate, Dropped, Offer, Ranking};
-pub use spec::{DiskCategory, Spec, Strategy, SystemDisk};
+pub use spec::{DiskCategory, Requirements, Selection, Spec, Spot, Strategy, SystemDisk};
 
 /// The kind.
 #[derive(Debug)]

@@ -103,7 +103,7 @@ fn of_two_machines_for_one_version_the_one_with_the_lowest_id_stays() {
         check("builder i-1 v running 2 +118\n builder i-2 v running 2 +118\n online i-1"),
         lines(&[
             "- i-2 b is released",
-            "~ i-1 b is provisioned, at most 1800 s",
+            "~ i-1 b is provisioned, at most 2100 s",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );

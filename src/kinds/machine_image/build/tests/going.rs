@@ -32,7 +32,7 @@ fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
     assert_eq!(
         check("builder i-1 v running 2 +118\n online i-1"),
         lines(&[
-            "~ i-1 b is provisioned, at most 1800 s",
+            "~ i-1 b is provisioned, at most 2100 s",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );
