@@ -21,9 +21,9 @@ use crate::proofs::lab::Lab;
 
 const REGION: &str = "cn-hangzhou";
 
-/// The line of the case `built`, with this in its spec besides, in this world.
+/// The line of `state`, with this in its spec besides, in this world.
 fn lab(spec: &str, world: Value) -> Lab {
-    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/built/state");
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/builds/state");
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let state = fs::read_to_string(case.join("state.yaml")).expect("the case is there");
     let script = fs::read(case.join("scripts/provision.sh")).expect("its script is there");

@@ -131,17 +131,16 @@ fn a_machine_for_another_version_goes_unless_its_image_is_being_made() {
 #[test]
 fn without_a_base_or_an_offer_it_says_so() {
     assert_eq!(
-        check_base_none(),
+        check("base none"),
         "stuck NoBase: p-amd64: no Available image for amd64 fits spec.base, so nothing can be built"
     );
     assert_eq!(
         check("offers none"),
-        lines(&["working NoCapacity: p-amd64: ", "again in 300 s"])
+        lines(&[
+            "working NoCapacity: p-amd64: there is no type of amd64 with 8 to 64 cores and 8Gi to 64Gi as the class wants it",
+            "again in 300 s"
+        ])
     );
-}
-
-fn check_base_none() -> String {
-    check("base none")
 }
 
 #[test]
