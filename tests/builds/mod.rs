@@ -3,6 +3,7 @@
 //! Whatever it is, the promises are checked after every pass: no second machine, no second image, none left.
 
 mod capacity;
+mod crashes;
 mod images;
 mod machines;
 mod scripts;

@@ -47,7 +47,7 @@ pub(crate) fn figure(name: &str, value: &str) {
 }
 
 /// Whether everything is enumerated, and not only what is quick.
-fn is_all() -> bool {
+pub(crate) fn is_all() -> bool {
     std::env::var("RECONCILE_PROOFS").is_ok_and(|it| it == "all")
 }
 
