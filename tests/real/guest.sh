@@ -3,6 +3,7 @@
 # alone is found, and afterwards no file of the whole root holds a trace, nor the script, nor an input. What is looked for
 # is a word in every trace, so that this does not trust the check that it tests. Wants mmdebstrap and root.
 # Usage: guest.sh
+# shellcheck disable=SC2016  # what stands in single quotes is for the guest
 set -euo pipefail
 project="$(cd "$(dirname "$0")/../.." && pwd)"
 parts="$project/src/kinds/machine_image/guest"
