@@ -119,13 +119,16 @@ impl Place {
                 place.write(&format!("state/{name}"), &text);
             }
         }
+        let script = include_str!("../../state/scripts/tools.sh");
+        fs::create_dir(place.path("state/scripts")).expect("a new folder has none");
+        place.write("state/scripts/tools.sh", script);
         place
     }
 
-    /// The same without registries, for tests of the cloud alone.
+    /// The same without what is built and without registries, for tests of machines and images that are there.
     pub(crate) fn with_machines() -> Self {
         let place = Self::with_examples();
-        for file in ["registries", "repositories"] {
+        for file in ["builds", "registries", "repositories"] {
             let path = place.path(&format!("state/{file}.yaml"));
             fs::remove_file(path).expect("it is an example");
         }
