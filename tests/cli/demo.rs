@@ -49,7 +49,7 @@ fn the_demo_says_in_json_what_it_says_in_text() {
     );
     let outputs = &report["resources"]
         .as_array()
-        .expect("resources are a list")[4]["outputs"];
+        .expect("resources are a list")[6]["outputs"];
     assert!(
         outputs["amd64"]
             .as_str()
@@ -62,7 +62,7 @@ fn the_demo_says_in_json_what_it_says_in_text() {
     assert!(
         report["resources"]
             .as_array()
-            .is_some_and(|it| it.len() == 7 && it.iter().all(ready))
+            .is_some_and(|it| it.len() == 10 && it.iter().all(ready))
     );
 }
 
@@ -81,7 +81,7 @@ fn a_plan_changes_nothing_and_needs_no_status_directory() {
     let text = place.run(&["plan", "--simulate"]).exits(0).stdout;
     let last = text.lines().last().unwrap_or_default();
     assert!(
-        last.starts_with("Plan: 4 to create, ") && last.ends_with(" calls so far."),
+        last.starts_with("Plan: 6 to create, ") && last.ends_with(" calls so far."),
         "{text}"
     );
 }

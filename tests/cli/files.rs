@@ -7,7 +7,7 @@ use super::{Place, reconcile};
 #[test]
 fn the_examples_are_valid_without_any_environment() {
     let run = reconcile(&["check"]).exits(0);
-    assert_eq!(run.stdout, "7 resources in state: valid\n");
+    assert_eq!(run.stdout, "10 resources in state: valid\n");
     let json = reconcile(&["check", "--output", "json"]).exits(0).json();
     assert_eq!(json["valid"], true);
 }
@@ -97,6 +97,7 @@ fn show_fills_in_every_default_and_what_it_prints_is_valid_again() {
     }
     let place = Place::empty();
     place.write("state/all.yaml", &shown);
+    place.write_tools();
     assert_eq!(place.run(&["show"]).exits(0).stdout, shown);
     let one = reconcile(&["show", "AliyunRegion/hangzhou"])
         .exits(0)

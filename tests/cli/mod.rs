@@ -119,10 +119,15 @@ impl Place {
                 place.write(&format!("state/{name}"), &text);
             }
         }
-        let script = include_str!("../../state/scripts/tools.sh");
-        fs::create_dir(place.path("state/scripts")).expect("a new folder has none");
-        place.write("state/scripts/tools.sh", script);
+        place.write_tools();
         place
+    }
+
+    /// Writes the script that the example files name.
+    pub(crate) fn write_tools(&self) {
+        let script = include_str!("../../state/scripts/tools.sh");
+        fs::create_dir(self.path("state/scripts")).expect("it has none yet");
+        self.write("state/scripts/tools.sh", script);
     }
 
     /// The same without what is built and without registries, for tests of machines and images that are there.

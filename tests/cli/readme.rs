@@ -48,8 +48,10 @@ fn the_lines_of_a_plan_that_it_shows_are_printed_by_the_demo() {
 #[test]
 fn the_state_files_that_it_shows_are_valid() {
     let place = Place::with_examples();
-    let [images, tags] = blocks("yaml").try_into().expect("there are two");
+    let [images, built, tags] = blocks("yaml").try_into().expect("there are three");
     place.write("state/images.yaml", &images);
+    place.write("state/builds.yaml", &built);
+    place.write("state/scripts/provision.sh", "#!/bin/sh\n");
     place.write("state/registries.yaml", &tags);
     place.write("state/repositories.yaml", "");
     let valid = place.run(&["check"]).exits(0).stdout;
@@ -61,6 +63,7 @@ fn every_command_and_option_that_it_names_is_in_the_help() {
     let help = reconcile(&["--help"]).exits(0).stdout
         + &reconcile(&["image-id", "--help"]).stdout
         + &reconcile(&["plan", "--help"]).stdout
+        + &reconcile(&["spot", "--help"]).stdout
         + &reconcile(&["simulate", "--help"]).stdout;
     let mut count = 0;
     for line in blocks("sh").iter().flat_map(|it| it.lines()) {

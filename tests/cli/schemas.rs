@@ -248,8 +248,8 @@ const ONLY_WHEN_LOADED: [(&str, &str, &str, &str); 13] = [
     ),
     (
         "vSwitches both ways",
-        "scope: demo\n",
-        "scope: demo\n  network: {discoverVSwitches: true, vSwitches: {a: vsw-1}}\n",
+        "    vSwitches:\n",
+        "    discoverVSwitches: true\n    vSwitches:\n",
         "write one of the two",
     ),
     (

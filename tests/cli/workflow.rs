@@ -72,6 +72,8 @@ fn a_run_leaves_a_summary_and_what_later_steps_need() {
         "converged",
         "image_id_demo_runner_amd64",
         "image_id_demo_runner_arm64",
+        "image_id_demo_tools_amd64",
+        "image_id_demo_tools_arm64",
     ];
     assert_eq!(names, expected);
     assert_eq!(
