@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::providers::aliyun::{InstanceType, Price, Purchase, Quotes, Stock};
+use crate::providers::aliyun::{InstanceTypes, Price, Purchase, Quotes, Stock};
 use crate::resource::Bytes;
 
 use super::plug::Plug;
@@ -15,7 +15,7 @@ use super::spec::{Spec, Strategy};
 #[derive(Clone, Debug)]
 pub(super) struct Market {
     /// The types that the class accepts.
-    pub(super) types: Arc<Vec<InstanceType>>,
+    pub(super) types: Arc<InstanceTypes>,
     /// Where they are in stock.
     pub(super) stock: Arc<Stock>,
     /// Where a machine can be plugged in.
@@ -49,7 +49,7 @@ impl<'a> Search<'a> {
     pub(super) fn next_types(&mut self) -> Option<Vec<String>> {
         while !self.is_full() {
             let shape = self.shapes.pop_front()?;
-            let wanted = self.market.types.iter().filter(|it| {
+            let wanted = self.market.types.all.iter().filter(|it| {
                 shape.accepts(it)
                     && !self.asked.contains(&it.id)
                     && self.zones(&it.id).next().is_some()
@@ -67,7 +67,7 @@ impl<'a> Search<'a> {
     pub(super) fn take(&mut self, types: &[String], quotes: &[Arc<Quotes>]) {
         let mut offers = Vec::new();
         for (name, quotes) in types.iter().zip(quotes) {
-            let found = self.market.types.iter().find(|it| it.id == *name);
+            let found = self.market.types.all.iter().find(|it| it.id == *name);
             let it = found.expect("only types of the market are asked for");
             for (zone, plug) in self.zones(name) {
                 let quote = quotes.by_zone.get(zone);
@@ -107,6 +107,7 @@ impl<'a> Search<'a> {
     pub(super) fn end(self) -> Ranking {
         Ranking {
             candidates: self.candidates,
+            types: (self.market.types.listing.clone(), self.market.types.calls),
             asked: self.asked.len(),
             dropped: self.dropped,
         }
@@ -133,10 +134,10 @@ impl<'a> Search<'a> {
 /// What is out of the question whatever it costs.
 fn dropped(market: &Market) -> Dropped {
     let mut dropped = Dropped {
-        types: market.types.len(),
+        types: market.types.all.len(),
         ..Dropped::default()
     };
-    for it in market.types.iter() {
+    for it in &market.types.all {
         let Some(zones) = market.stock.get(&it.id) else {
             dropped.without_stock += 1;
             continue;

@@ -15,6 +15,8 @@ use super::spec::Spec;
 pub struct Ranking {
     /// The first is the best; empty: there is none.
     pub candidates: Vec<Candidate>,
+    /// What the listing of types is called, and how many calls it took.
+    pub types: (String, u64),
     /// How many types' prices were needed.
     pub asked: usize,
     /// What was left out.

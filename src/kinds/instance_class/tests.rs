@@ -12,7 +12,7 @@ use super::plug::Plug;
 use super::ranking::Ranking;
 use super::spec::{Spec, Strategy};
 use crate::clock::Timestamp;
-use crate::providers::aliyun::{InstanceType, Price, Quote, Quotes};
+use crate::providers::aliyun::{InstanceType, InstanceTypes, Price, Quote, Quotes};
 use crate::resource::Decimal;
 
 /// One type in one zone, and what it costs there in CNY an hour; nothing: it has no price.
@@ -33,13 +33,13 @@ fn spec(written: &Value) -> Spec {
 }
 
 fn market(sold: &[Sold], zones: &[&str]) -> Market {
-    let mut types: Vec<InstanceType> = Vec::new();
+    let mut all: Vec<InstanceType> = Vec::new();
     let mut stock: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for it in sold {
         let zones = stock.entry(it.instance_type.clone()).or_default();
         zones.insert(it.zone.clone());
-        if types.iter().all(|known| known.id != it.instance_type) {
-            types.push(InstanceType {
+        if all.iter().all(|known| known.id != it.instance_type) {
+            all.push(InstanceType {
                 id: it.instance_type.clone(),
                 family: "ecs.any".to_owned(),
                 architecture: "X86".to_owned(),
@@ -55,7 +55,10 @@ fn market(sold: &[Sold], zones: &[&str]) -> Market {
         ((*zone).to_owned(), Plug { v_switch, has_room })
     };
     Market {
-        types: Arc::new(types),
+        types: Arc::new(InstanceTypes {
+            all,
+            ..InstanceTypes::default()
+        }),
         stock: Arc::new(stock),
         plugs: zones.iter().map(plug).collect(),
     }
@@ -66,8 +69,8 @@ fn choose(spec: &Spec, market: &Market, sold: &[Sold]) -> Ranking {
     // What the service filters.
     let filter = super::shape::filter(spec);
     let shape = super::shape::Shape::whole(spec);
-    let types = market.types.iter().filter(|it| shape.accepts(it));
-    market.types = Arc::new(types.cloned().collect());
+    let types = Arc::make_mut(&mut market.types);
+    types.all.retain(|it| shape.accepts(it));
     assert!(filter.types.is_empty() && filter.families.is_empty());
     let mut search = Search::new(spec, &market);
     while let Some(types) = search.next_types() {

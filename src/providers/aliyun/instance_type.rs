@@ -31,6 +31,17 @@ pub struct InstanceType {
     pub memory_bytes: u64,
 }
 
+/// The types that pass a filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceTypes {
+    /// All of them.
+    pub all: Vec<InstanceType>,
+    /// What the listing that told it is called: its filters.
+    pub listing: String,
+    /// How many calls that took; none: they were read within a day before.
+    pub calls: u64,
+}
+
 /// Which types are asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TypeFilter {
@@ -111,19 +122,31 @@ impl Aliyun {
         &self,
         place: &Place,
         filter: &TypeFilter,
-    ) -> Result<Arc<Vec<InstanceType>>, Fault> {
+    ) -> Result<Arc<InstanceTypes>, Fault> {
         let parameters = filter.parameters();
         let read = || async {
             let now = self.http.now();
-            if let Some(known) = self.catalogue.get(place, &parameters, now) {
-                return Ok(known);
+            let filters = parameters.iter().map(|(name, it)| format!("{name}={it}"));
+            let listing = format!("types {}", filters.collect::<Vec<_>>().join(" "));
+            if let Some(all) = self.catalogue.get(place, &parameters, now) {
+                let calls = 0;
+                return Ok(InstanceTypes {
+                    all,
+                    listing,
+                    calls,
+                });
             }
             let listed = self.list_by_token(place, &TYPES, &parameters).await?;
-            let types = listed.items().iter().filter(|it| filter.accepts(it));
-            let types: Vec<_> = types.cloned().collect();
-            self.catalogue
-                .put(place, &parameters, (&types, listed.at()));
-            Ok(types)
+            let all = listed.items().iter().filter(|it| filter.accepts(it));
+            let all: Vec<_> = all.cloned().collect();
+            self.catalogue.put(place, &parameters, (&all, listed.at()));
+            let read = u64::try_from(listed.items().len()).unwrap_or(u64::MAX);
+            let calls = read.div_ceil(TYPES.page_size).max(1);
+            Ok(InstanceTypes {
+                all,
+                listing,
+                calls,
+            })
         };
         let key = (place.clone(), filter.clone());
         self.types.get(&key, read).await

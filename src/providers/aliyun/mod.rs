@@ -48,7 +48,7 @@ pub use self::command::{Command, Invocation, Output, Progress};
 pub use self::image::{Image, ImageChange, ImageStatus, NewImage};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
-pub use self::instance_type::{InstanceType, TypeFilter};
+pub use self::instance_type::{InstanceType, InstanceTypes, TypeFilter};
 pub use self::launch::Launch;
 pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
 pub use self::place::{Endpoint, Endpoints, Place, refuse_endpoint};
@@ -84,7 +84,7 @@ pub struct Aliyun {
     /// Those that were read again, for what is deleted on their word.
     templates_again: Cache<Place, Complete<LaunchTemplate>>,
     catalogue: Catalogue,
-    types: Cache<(Place, TypeFilter), Vec<InstanceType>>,
+    types: Cache<(Place, TypeFilter), InstanceTypes>,
     stocks: Cache<(Place, Purchase), Stock>,
     quotes: Cache<(Place, String), Quotes>,
     v_switches: Cache<(Place, String), Complete<VSwitch>>,

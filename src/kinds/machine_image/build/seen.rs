@@ -137,6 +137,8 @@ impl Bench {
                 let what = format!("prices for {} {architecture}", self.owner);
                 let asked = u64::try_from(ranking.asked).unwrap_or(u64::MAX);
                 listings.insert(listing(&what), asked);
+                let (types, calls) = &ranking.types;
+                listings.insert(listing(types), *calls);
                 listings.insert(listing("stock"), 1);
                 listings.insert(listing("vSwitches"), 1);
             }

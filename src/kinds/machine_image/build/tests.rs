@@ -104,6 +104,7 @@ fn offers() -> Ranking {
     };
     Ranking {
         candidates: vec![candidate],
+        types: ("types".to_owned(), 0),
         asked: 1,
         dropped: Dropped::default(),
     }
