@@ -10,8 +10,8 @@ cargo_home="${CARGO_HOME:-$HOME/.cargo}"
 target="$(rustc -vV | sed -n 's/^host: //p')"
 
 export CARGO_INCREMENTAL=0
-# The image is pulled more often than its binary works hard.
-export CARGO_PROFILE_RELEASE_OPT_LEVEL=s
+# The image is pulled more often than it is built: as one piece it is a quarter smaller, and takes longer.
+export CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 # The target is named so that the flags do not reach what runs while it is built: proc-macros cannot be static.
 RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$project=/project --remap-path-prefix=$cargo_home=/cargo" \
   cargo build --locked --release --target "$target" --target-dir "$project/target/static"

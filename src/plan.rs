@@ -134,6 +134,21 @@ impl Rent {
     }
 }
 
+/// Work that goes on in the cloud until it is done, whoever looks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Underway {
+    /// What it is done for, as in `runner-amd64`.
+    pub object: String,
+    /// What is being done, in words that stay the same while it is.
+    pub phase: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it was over in the past; none: nothing tells.
+    pub expected: Option<Timestamp>,
+    /// How much of it is done, in percent; none: nothing tells.
+    pub percent: Option<u8>,
+}
+
 /// One effect, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<Op> {
@@ -165,6 +180,8 @@ pub struct Plan<Op> {
     pub unmanaged: Vec<Unmanaged>,
     /// Machines of ours that are paid for by the hour.
     pub rents: Vec<Rent>,
+    /// Work that goes on until it is done.
+    pub underway: Vec<Underway>,
     /// How many objects each guarded group has.
     pub groups: BTreeMap<String, usize>,
     /// What to remember for the next observation: a time, or none to forget. Losing it costs calls, and where a registry
@@ -185,6 +202,7 @@ impl<Op> Plan<Op> {
             unknown: Vec::new(),
             unmanaged: Vec::new(),
             rents: Vec::new(),
+            underway: Vec::new(),
             groups: BTreeMap::new(),
             remember: BTreeMap::new(),
             listings: BTreeMap::new(),
@@ -218,6 +236,7 @@ impl<Op> Plan<Op> {
             unknown: self.unknown,
             unmanaged: self.unmanaged,
             rents: self.rents,
+            underway: self.underway,
             groups: self.groups,
             remember: self.remember,
             listings: self.listings,

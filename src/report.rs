@@ -2,6 +2,7 @@
 
 mod json;
 mod markdown;
+mod progress;
 mod rent;
 mod text;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::ids::{ResourceId, Token};
-use crate::plan::{Rent, UnknownObject, Unmanaged, Verb};
+use crate::plan::{Rent, Underway, UnknownObject, Unmanaged, Verb};
 use crate::retry::Waits;
 use crate::status::{Condition, Truth};
 
@@ -36,6 +37,8 @@ pub struct Report {
     pub unmanaged: Vec<Unmanaged>,
     /// Machines of ours that are paid for by the hour, as last seen.
     pub rents: Vec<Rent>,
+    /// Work that goes on in the cloud until it is done, as last seen.
+    pub underway: Vec<(ResourceId, Underway)>,
     /// Requests.
     pub calls: Calls,
     /// Whether anything was carried out, or only planned.
@@ -172,17 +175,6 @@ impl Report {
     /// Whether nothing is planned, under way, stalled, refused or unknown.
     pub fn is_converged(&self) -> bool {
         self.unknown.is_empty() && self.resources.values().all(|it| it.state == State::Ready)
-    }
-
-    /// What a pass without actions waits for, in words; none: for nothing.
-    pub fn waiting_for(&self) -> Option<String> {
-        let mut working = self
-            .resources
-            .iter()
-            .filter(|(_, it)| it.state == State::Working);
-        let (id, resource) = working.next()?;
-        let first = resource.ready()?.message.lines().next()?;
-        Some(format!("{id}: {}", printable(first)))
     }
 
     /// The exit code, by the first rule of the table that applies.

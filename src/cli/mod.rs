@@ -12,6 +12,7 @@ mod metrics;
 mod output;
 mod plan;
 mod plan_file;
+mod progress;
 mod restore;
 mod run;
 mod schema;

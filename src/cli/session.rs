@@ -111,13 +111,6 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Prints what a pass did, or waits for, under its number and time.
-    pub(super) fn print_titled_pass(&self, report: &Report, pass: u32) {
-        if self.output.form == Form::Text {
-            output::print(&report.titled_pass_text(pass, self.output.style));
-        }
-    }
-
     /// Prints what is to be said at the end, tells the workflow, and gives the exit code.
     pub(super) fn finish(&self, report: &Report, interrupted: Option<u8>) -> u8 {
         match self.output.form {

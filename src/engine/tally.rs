@@ -101,6 +101,10 @@ impl Tally {
             .collect();
         rents.sort();
         rents.dedup();
+        let underway = planned().flat_map(|(id, it)| {
+            let mine = it.plan.underway.iter();
+            mine.map(move |it| (id.clone(), it.clone()))
+        });
         Report {
             started_at: self.started_at,
             seen_at: look.now,
@@ -109,6 +113,7 @@ impl Tally {
             unknown: unknown.collect(),
             unmanaged,
             rents,
+            underway: underway.collect(),
             calls: self.calls(run),
             applied: mode == Mode::Apply,
             ran_out: false,

@@ -33,6 +33,7 @@ impl Report {
             "unknown": unknown.collect::<Vec<_>>(),
             "unmanaged": self.unmanaged,
             "rented": self.rents_json(),
+            "underway": self.underway_json(),
             "calls": {
                 "total": self.calls.total(),
                 "reads": self.calls.reads,

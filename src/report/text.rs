@@ -65,15 +65,6 @@ impl Report {
         text
     }
 
-    /// The lines of one pass under its number and time, or what it waits for.
-    pub fn titled_pass_text(&self, pass: u32, style: Style) -> String {
-        let text = self.pass_text(pass, style);
-        let at = self.seen_at;
-        let waiting = self.waiting_for().filter(|_| text.is_empty());
-        let waiting = waiting.map(|it| format!(": {it}")).unwrap_or_default();
-        format!("pass {pass}, {at}{waiting}\n{text}")
-    }
-
     /// Everything that is to be said at the end: what is unknown, left alone and not as declared, waits, and the sum.
     pub fn closing_text(&self, style: Style) -> String {
         let mut text = String::new();

@@ -17,13 +17,15 @@ use super::base::Base;
 use super::history::{History, Lost, history};
 use super::seen::{Bench, Builder, version};
 
+/// What took longer was not one build.
+const TOOK_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A machine that is needed is not released within this.
 const NEEDED: Duration = Duration::from_secs(45 * 60);
 
 /// How soon a look is worth it while a machine changes its state.
 pub(super) const SOON: Duration = Duration::from_secs(15);
-/// How soon a look is worth it while a script runs or an image is made.
-pub(super) const LATER: Duration = Duration::from_secs(30);
+/// How late at most while a script runs or an image is made: a script that failed is paid for until somebody sees it.
+const LATE: Duration = Duration::from_secs(120);
 
 /// What is wanted of the images of one architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +68,25 @@ pub(super) enum Stage<'a> {
     Stop(&'a Builder),
     /// A stopped one is to be imaged; how many images could not be made before.
     Image(&'a Builder, usize),
-    /// Something is under way, and when it is worth a look.
-    Await(Why, Duration),
+    /// Something must be waited for.
+    Await(Await),
     /// Nothing will change until somebody changes something.
     Stuck(Why),
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Await {
+    /// In words.
+    pub(super) why: Why,
+    /// When it is worth a look.
+    pub(super) look_again: Duration,
+    /// Since when it goes on; none: it is over at once, or nobody works on it.
+    pub(super) since: Option<Timestamp>,
+    /// When it was over in the past; none: nothing tells.
+    pub(super) expected: Option<Timestamp>,
+    /// How much of it is done, in percent; none: nothing tells.
+    pub(super) percent: Option<u8>,
 }
 
 /// How far the build of one architecture is.
@@ -278,12 +295,46 @@ impl<'a> Judge<'a> {
         {
             self.prolong(builder);
         }
-        let (name, progress) = (&image.name, &image.progress);
-        let progress = if progress.is_empty() { "0%" } else { progress };
-        waiting(
-            &format!("the image {name} is being made, {progress}"),
-            LATER,
-        )
+        let what = format!("the image {} is being made", image.name);
+        match image.created {
+            Some(since) => Stage::Await(Await {
+                percent: image.progress.trim_end_matches('%').parse().ok(),
+                ..self.underway(&what, since, None)
+            }),
+            None => waiting(&what, LATE),
+        }
+    }
+
+    /// Something that goes on: the longer it has, the less a bit more matters, and where earlier builds tell when it is over,
+    /// a look before is seldom worth it.
+    pub(super) fn underway(
+        &self,
+        what: &str,
+        since: Timestamp,
+        expected: Option<Timestamp>,
+    ) -> Await {
+        let rest = expected.map_or(Duration::ZERO, |it| it.since(self.now));
+        let pace = rest.max(self.now.since(since) / 4);
+        Await {
+            why: Why::new("Building", what),
+            look_again: pace.clamp(SOON, LATE),
+            since: Some(since),
+            expected,
+            percent: None,
+        }
+    }
+
+    /// When the machine is likely to be provisioned and stopped: the last one that was had its image begun so long after it
+    /// was launched.
+    pub(super) fn expected(&self, builder: &Builder) -> Option<Timestamp> {
+        let took = self.images.iter().find_map(|it| {
+            let launched = it.tags.get(tags::BUILD_TIMESTAMP)?.parse().ok()?;
+            let launched = Timestamp::EPOCH.plus(Duration::from_secs(launched));
+            it.created
+                .map(|it| it.since(launched))
+                .filter(|it| *it < TOOK_MAX)
+        })?;
+        Some(builder.created?.plus(took))
     }
 
     pub(super) fn prolong(&mut self, builder: &'a Builder) {
@@ -324,10 +375,13 @@ impl<'a> Judge<'a> {
             "{times} in a row came to nothing{}; next at {due}",
             self.printed()
         );
-        Stage::Await(
-            Why::new("BuildFailed", message),
-            due.since(self.now).max(SOON),
-        )
+        Stage::Await(Await {
+            why: Why::new("BuildFailed", message),
+            look_again: due.since(self.now).max(SOON),
+            since: None,
+            expected: None,
+            percent: None,
+        })
     }
 
     /// How the last script that failed ended.
@@ -350,9 +404,15 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Something is under way.
+/// Something that does not last.
 pub(super) fn waiting<'a>(what: &str, look_again: Duration) -> Stage<'a> {
-    Stage::Await(Why::new("Building", what), look_again)
+    Stage::Await(Await {
+        why: Why::new("Building", what),
+        look_again,
+        since: None,
+        expected: None,
+        percent: None,
+    })
 }
 
 /// Whether an image in some phase was made of a machine.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::providers::aliyun::Progress;
 
-use super::course::{Judge, LATER, Need, SOON, Stage, waiting};
+use super::course::{Await, Judge, Need, SOON, Stage, waiting};
 use super::history::Lost;
 use super::seen::{Builder, Command, Phase};
 
@@ -19,16 +19,12 @@ impl<'a> Judge<'a> {
     pub(super) fn with_builder(&mut self, builder: &'a Builder) -> Stage<'a> {
         match builder.phase {
             Phase::Reclaimed => {
-                return waiting(
-                    &format!("{} is taken back by the service", builder.id),
-                    LATER,
-                );
+                let what = format!("{} is taken back by the service", builder.id);
+                return waiting(&what, SOON);
             }
             Phase::Unknown => {
-                return waiting(
-                    &format!("{} is in a status that we do not know", builder.id),
-                    LATER,
-                );
+                let what = format!("{} is in a status that we do not know", builder.id);
+                return waiting(&what, SOON);
             }
             Phase::Starting | Phase::Running | Phase::Stopping | Phase::Stopped => {}
         }
@@ -50,7 +46,7 @@ impl<'a> Judge<'a> {
             }
             _ if age > BOOT_MAX => return self.give_up(builder, "it never took commands"),
             Phase::Starting | Phase::Reclaimed | Phase::Unknown => {
-                return waiting(&format!("{} is starting", builder.id), SOON);
+                return self.coming_up(builder, "is starting");
             }
             Phase::Running => {}
         }
@@ -60,7 +56,18 @@ impl<'a> Judge<'a> {
                 waiting("asking whether the machine takes commands", SOON)
             }
             Some(online) if online.contains(&builder.id) => Stage::Provision(builder),
-            Some(_) => waiting(&format!("{} does not take commands yet", builder.id), SOON),
+            Some(_) => self.coming_up(builder, "does not take commands yet"),
+        }
+    }
+
+    fn coming_up(&self, builder: &Builder, how: &str) -> Stage<'a> {
+        let what = format!("{} {how}", builder.id);
+        match builder.created {
+            Some(since) => Stage::Await(Await {
+                look_again: SOON,
+                ..self.underway(&what, since, self.expected(builder))
+            }),
+            None => waiting(&what, SOON),
         }
     }
 
@@ -83,11 +90,9 @@ impl<'a> Judge<'a> {
                         self.give_up(builder, "its script did not come to an end")
                     }
                     Phase::Starting | Phase::Running | Phase::Reclaimed | Phase::Unknown => {
-                        let since = command.created;
-                        waiting(
-                            &format!("{} is being provisioned since {since}", builder.id),
-                            LATER,
-                        )
+                        let what = format!("{} is being provisioned", builder.id);
+                        let expected = self.expected(builder);
+                        Stage::Await(self.underway(&what, command.created, expected))
                     }
                 }
             }

@@ -13,6 +13,7 @@ use crate::kinds::tags::{self, Owner};
 use crate::plan::Verb;
 use crate::providers::Clients;
 use crate::providers::aliyun::{Command, Instance, InstanceStatus, NewImage};
+use crate::resource::Span;
 
 use super::super::change::{Subject, stale};
 use super::super::seen::{self, Phase as ImagePhase};
@@ -77,8 +78,8 @@ impl fmt::Display for Op {
             Effect::Provision(command) => {
                 write!(
                     f,
-                    "{name} is provisioned, at most {} s",
-                    command.timeout.as_secs()
+                    "{name} is provisioned, at most {}",
+                    Span(command.timeout)
                 )
             }
             Effect::Stop => write!(f, "{name} is stopped"),

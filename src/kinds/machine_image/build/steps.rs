@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
-use crate::plan::{Cause, Health, Plan, Rent, Step, UnknownObject, Why};
+use crate::plan::{Cause, Health, Plan, Rent, Step, Underway, UnknownObject, Why};
 use crate::resource::{Decimal, Resource};
 
 use super::super::change::Subject;
@@ -12,7 +12,7 @@ use super::super::names;
 use super::super::op::Op as AnyOp;
 use super::super::seen::Seen;
 use super::super::spec::Spec;
-use super::course::{Course, Stage, course};
+use super::course::{Await, Course, Stage, course};
 use super::launch;
 use super::op::{Effect, Op};
 use super::seen::{Bench, Builder};
@@ -129,15 +129,23 @@ impl Draft<'_> {
                 let cause = Cause::Upstream("it is provisioned".to_owned());
                 self.step(plan, self.on(builder, image), cause);
             }
-            Stage::Await(why, look_again) => {
-                let soonest = plan
-                    .look_again
-                    .map_or(*look_again, |it| it.min(*look_again));
-                plan.look_again = Some(soonest);
-                plan.worsen(Health::Working(self.named(why)));
-            }
+            Stage::Await(what) => self.wait(plan, what),
             Stage::Stuck(why) => plan.worsen(Health::Stuck(self.named(why))),
         }
+    }
+
+    fn wait(&self, plan: &mut Plan<AnyOp>, what: &Await) {
+        let look_again = what.look_again;
+        let soonest = plan.look_again.map_or(look_again, |it| it.min(look_again));
+        plan.look_again = Some(soonest);
+        plan.worsen(Health::Working(self.named(&what.why)));
+        plan.underway.extend(what.since.map(|since| Underway {
+            object: self.line(),
+            phase: what.why.message.clone(),
+            since,
+            expected: what.expected,
+            percent: what.percent,
+        }));
     }
 
     /// What our machines cost, where their tag tells.
@@ -157,8 +165,12 @@ impl Draft<'_> {
     }
 
     fn named(&self, why: &Why) -> Why {
-        let line = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
-        Why::new(why.reason, format!("{line}: {}", why.message))
+        Why::new(why.reason, format!("{}: {}", self.line(), why.message))
+    }
+
+    /// What the images of the architecture are called, without their end.
+    fn line(&self) -> String {
+        format!("{}-{}", self.resource.spec.name_prefix, self.architecture)
     }
 
     /// What was remembered of other versions does not matter any more.
@@ -178,7 +190,7 @@ impl Draft<'_> {
         let offers = match self.bench.offers.get(&self.architecture) {
             Some(Fact::Known(ranking)) => ranking,
             Some(Fact::Unknown(fault)) => {
-                let object = format!("{}-{}", self.resource.spec.name_prefix, self.architecture);
+                let object = self.line();
                 let reason = fault.to_string();
                 return plan.unknown.push(UnknownObject { object, reason });
             }

@@ -283,6 +283,10 @@ fn show(plan: &Plan<Op>, resource: &Resource<Spec>, seen: &Seen) -> String {
         let how = if when.is_some() { "remember" } else { "forget" };
         let _ = write!(text, "\n{how} {name}");
     }
+    for it in &plan.underway {
+        let usually = it.expected.map(|it| format!(", usually until {it}"));
+        let _ = write!(text, "\nsince {}{}", it.since, usually.unwrap_or_default());
+    }
     if let Some(again) = plan.look_again {
         let _ = write!(text, "\nagain in {} s", again.as_secs());
     }

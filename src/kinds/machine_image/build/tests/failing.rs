@@ -16,7 +16,7 @@ fn a_reclaimed_machine_is_no_fault_of_the_version() {
         check("builder i-1 v reclaimed 9 +111\n command i-1 v running 5"),
         lines(&[
             "working Building: p-amd64: i-1 is taken back by the service",
-            "again in 30 s"
+            "again in 15 s"
         ])
     );
 }
@@ -103,7 +103,7 @@ fn of_two_machines_for_one_version_the_one_with_the_lowest_id_stays() {
         check("builder i-1 v running 2 +118\n builder i-2 v running 2 +118\n online i-1"),
         lines(&[
             "- i-2 b is released",
-            "~ i-1 b is provisioned, at most 2100 s",
+            "~ i-1 b is provisioned, at most 35m",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );

@@ -1,6 +1,7 @@
 //! A build that goes on.
 
-use super::{check, check_of, lines};
+use super::{check, check_of, lines, now, plan, resource, seen, show};
+use crate::kinds::tags;
 
 #[test]
 fn launches_a_machine_where_there_is_neither_image_nor_machine() {
@@ -19,6 +20,7 @@ fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
         check("builder i-1 v starting 1 +119"),
         lines(&[
             "working Building: p-amd64: i-1 is starting",
+            "since 2026-11-21T11:59:00Z",
             "again in 15 s"
         ])
     );
@@ -26,13 +28,14 @@ fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
         check("builder i-1 v running 2 +118"),
         lines(&[
             "working Building: p-amd64: i-1 does not take commands yet",
+            "since 2026-11-21T11:58:00Z",
             "again in 15 s"
         ])
     );
     assert_eq!(
         check("builder i-1 v running 2 +118\n online i-1"),
         lines(&[
-            "~ i-1 b is provisioned, at most 2100 s",
+            "~ i-1 b is provisioned, at most 35m",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );
@@ -86,16 +89,18 @@ fn keeps_the_machine_until_its_image_is_there() {
     assert_eq!(
         check("builder i-1 v stopped 9 +111\n image m-1 v making 202611211151"),
         lines(&[
-            "working Building: p-amd64: the image p-amd64-202611211151 is being made, 0%",
-            "again in 30 s"
+            "working Building: p-amd64: the image p-amd64-202611211151 is being made",
+            "since 2026-11-21T02:17:30Z",
+            "again in 120 s"
         ])
     );
     assert_eq!(
         check("builder i-1 v stopped 90 +30\n image m-1 v making 202611211151"),
         lines(&[
             "~ i-1 b is not released at 2026-11-21T12:30:00Z",
-            "working Building: p-amd64: the image p-amd64-202611211151 is being made, 0%",
-            "again in 30 s"
+            "working Building: p-amd64: the image p-amd64-202611211151 is being made",
+            "since 2026-11-21T02:17:30Z",
+            "again in 120 s"
         ])
     );
     assert_eq!(
@@ -119,8 +124,9 @@ fn serves_the_image_of_another_version_until_the_wanted_one_is_there() {
             "image m-0 old there latest\n builder i-1 v running 5 +115\n command i-1 v running 3"
         ),
         lines(&[
-            "working Building: p-amd64: i-1 is being provisioned since 2026-11-21T11:57:00Z",
-            "again in 30 s"
+            "working Building: p-amd64: i-1 is being provisioned",
+            "since 2026-11-21T11:57:00Z",
+            "again in 45 s"
         ])
     );
 }
@@ -183,4 +189,32 @@ fn gives_a_version_up_after_so_many_failures_in_a_row() {
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );
+}
+
+#[test]
+fn what_the_last_build_took_tells_when_this_one_is_over() {
+    let resource = resource("{}");
+    let text =
+        "image m-0 old there latest\n builder i-1 v running 5 +115\n command i-1 v running 3";
+    for (minutes, usually, again) in [
+        (10, ", usually until 2026-11-21T12:05:00Z", 120),
+        (6, ", usually until 2026-11-21T12:01:00Z", 60),
+        (3, ", usually until 2026-11-21T11:58:00Z", 45),
+        // What took days was not one build.
+        (3000, "", 45),
+    ] {
+        let mut seen = seen(text, &resource);
+        let created = seen.images[0].created.expect("it has a time").millis() / 1000;
+        let launched = (created - minutes * 60).to_string();
+        let tags = &mut seen.images[0].tags;
+        tags.insert(tags::BUILD_TIMESTAMP.to_owned(), launched);
+        assert_eq!(
+            show(&plan(&resource, &seen, now()), &resource, &seen),
+            lines(&[
+                "working Building: p-amd64: i-1 is being provisioned",
+                &format!("since 2026-11-21T11:57:00Z{usually}"),
+                &format!("again in {again} s"),
+            ])
+        );
+    }
 }
