@@ -3,7 +3,6 @@
 //! It fails only where a figure could not be measured. With `--check` it fails also where one that a busy machine cannot
 //! spoil is beyond its bound, and where the official SDK or a registry is not there to be measured beside.
 
-mod beside_scripts;
 mod beside_sdk;
 mod cloud;
 mod factory;
@@ -27,7 +26,6 @@ fn main() -> ExitCode {
     one_pass::measure(&mut figures);
     program::measure(&mut figures);
     beside_sdk::measure(&mut figures);
-    beside_scripts::measure(&mut figures);
     registries(&mut figures);
     let is_checked = std::env::args().any(|it| it == "--check");
     figures.end(is_checked)

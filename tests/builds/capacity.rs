@@ -109,9 +109,25 @@ fn a_machine_whose_reconciler_never_comes_back_ends_by_itself() {
     lab.block_on(async |lab| {
         let _ = lab.once(1).await;
         assert_eq!(instances(lab).len(), 1);
+        let looked = lab.once(2).await;
+        let [rent] = looked.rents.as_slice() else {
+            panic!("one machine is paid for: {:?}", looked.rents);
+        };
+        let (cost, more) = rent.by(rent.since);
+        let (until, more) = rent.until.zip(more).expect("it ends by itself");
+        let minutes = until.since(rent.since).as_secs() / 60;
+        assert!((cost, minutes) <= (0, 121), "{minutes} minutes");
+        figure(
+            "a builder, if everything of ours died with its launch: minutes, CNY at most",
+            &format!(
+                "{minutes}, {}.{:03}",
+                more / 1_000_000,
+                more % 1_000_000 / 1_000
+            ),
+        );
         lab.wait(DAY).await;
         assert_eq!(instances(lab), []);
-        let report = lab.converge(2).await;
+        let report = lab.converge(3).await;
         check_built(lab, &report);
     });
 }

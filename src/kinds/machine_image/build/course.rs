@@ -314,7 +314,7 @@ impl<'a> Judge<'a> {
         expected: Option<Timestamp>,
     ) -> Await {
         let rest = expected.map_or(Duration::ZERO, |it| it.since(self.now));
-        let pace = rest.max(self.now.since(since) / 4);
+        let pace = rest.max(self.now.since(since) / 2);
         Await {
             why: Why::new("Building", what),
             look_again: pace.clamp(SOON, LATE),

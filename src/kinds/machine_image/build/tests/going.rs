@@ -126,7 +126,7 @@ fn serves_the_image_of_another_version_until_the_wanted_one_is_there() {
         lines(&[
             "working Building: p-amd64: i-1 is being provisioned",
             "since 2026-11-21T11:57:00Z",
-            "again in 45 s"
+            "again in 90 s"
         ])
     );
 }
@@ -198,10 +198,10 @@ fn what_the_last_build_took_tells_when_this_one_is_over() {
         "image m-0 old there latest\n builder i-1 v running 5 +115\n command i-1 v running 3";
     for (minutes, usually, again) in [
         (10, ", usually until 2026-11-21T12:05:00Z", 120),
-        (6, ", usually until 2026-11-21T12:01:00Z", 60),
-        (3, ", usually until 2026-11-21T11:58:00Z", 45),
+        (6, ", usually until 2026-11-21T12:01:00Z", 90),
+        (3, ", usually until 2026-11-21T11:58:00Z", 90),
         // What took days was not one build.
-        (3000, "", 45),
+        (3000, "", 90),
     ] {
         let mut seen = seen(text, &resource);
         let created = seen.images[0].created.expect("it has a time").millis() / 1000;
