@@ -51,6 +51,10 @@ fn answers_the_recorded_lookups_as_intended() {
         let path = entry.expect("the cases can be read").path();
         let case: Value = serde_json::from_str(&fs::read_to_string(&path).expect("a case is text"))
             .expect("a case is JSON");
+        // Those without a name ask what is built upon: see `builds`, `bases`.
+        if case["env"]["IMAGE_NAME"].is_null() {
+            continue;
+        }
         let run = lookup(&case);
         let intended = case["intended"].get("IMAGE_ID");
         let id = intended.unwrap_or(&case["upstream"]["stdout"]["IMAGE_ID"]);

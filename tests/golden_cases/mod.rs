@@ -22,7 +22,7 @@ use crate::proofs::lab::{Lab, state_of};
 const BUILT: &str = "m-new";
 const REGION: &str = "cn-hangzhou";
 /// What the documentation leaves open must not matter.
-const WAYS: [(&str, &str); 4] = [
+pub(crate) const WAYS: [(&str, &str); 4] = [
     ("exact", "newestFirst"),
     ("substring", "newestFirst"),
     ("exact", "shuffled"),

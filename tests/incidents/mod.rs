@@ -6,6 +6,8 @@
 //!
 //! | tested in | ids |
 //! |---|---|
+//! | builds.rs | A8 B2 B3 B5 B6 B7 B8 B9 C4 PA5 PA7 PA9 W12 W13 W14 W15 W17 W39 |
+//! | launches.rs | A2 C8 C10 C11 F1 PA4 PA8 W16 W19 W21 W23 W24 W25 W36 |
 //! | listing.rs | A1b E1 PA6 W9 W10 W11 |
 //! | machines.rs | A1c A1d A7 W9 W20 W21 W22 |
 //! | merges.rs | R58 R59 R60 W31 W33 chainguard_173 harbor_17746 pulumi_577 pulumi_630 |
@@ -25,18 +27,18 @@
 //!
 //! | not tested here | because |
 //! |---|---|
-//! | A1a A1e A2 A3 A4 A5 A6 A8 | guests launched later |
-//! | W12–W18, PA5 PA7 PA8 PA9 | nothing builds yet |
-//! | B2 B3 B5 B6 B7 B8 B9 | nothing builds yet |
-//! | C1–C11, F1, W19 W23 W24 W25, PA4 | nothing launches yet |
-//! | W26 W27 W28 W29, PA2 PA3 | no runners yet |
+//! | A1a A1e A3 A4 A5 A6, C1 C2 C6, W26–W29 W35 W38, PA2 PA3 | no runners yet |
+//! | C3 C5 | beside `guest.rs` of machine images: the proxy reaches the script, what is too long is refused |
+//! | C7 C9 | beside `instance_class`: offers that say nothing are skipped, no price is asked for that cannot matter |
 //! | D3, PA11 PA12 | nothing builds containers yet |
-//! | W35 W36 W38 W39 | no guests yet |
+//! | W18 | is about what uses the images |
 //! | D2, E2 E3, W37 | not about behaviour |
 //! | E1, every call | the proofs, `calls` |
 //! | E4 | the simulator's tests |
 //! | PA1 | is A1 again |
 
+mod builds;
+mod launches;
 mod listing;
 mod machines;
 mod merges;

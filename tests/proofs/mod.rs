@@ -11,7 +11,7 @@
 //! | C4 | throttled, 5xx, timed out, cut, garbage | `calls` |
 //! | C5 | a list is torn between two pages | `torn` |
 //! | C6 | a second reconciler, or a person, acts in between | `company`, `people`, `tagged` |
-//! | C7 | a machine is reclaimed, no stock, quota | none yet: nothing is launched yet |
+//! | C7 | a machine is reclaimed, no stock, quota | `builds`, `capacity` |
 //! | C8 | a clock is wrong | `skew` |
 //!
 //! `cargo test` enumerates what is quick: as a rule the cases but for the long ones, and of like troubles some; what is left
