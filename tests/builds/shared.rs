@@ -1,6 +1,7 @@
 //! Who else may use an image: the cases of `tests/golden/share`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use reconcile::engine::load;
 use reconcile::kinds::KINDS;
@@ -8,7 +9,7 @@ use reconcile::sim::history::Call;
 use reconcile::sim::object::Image;
 use serde_json::{Value, json};
 
-use super::{DAY, LAST, base, check_built, images, lab, recorded, written};
+use super::{DAY, LAST, base, check_built, images, instances, lab, recorded, said, written};
 use crate::proofs::lab::Lab;
 
 fn accounts(image: &Image) -> BTreeSet<String> {
@@ -66,6 +67,32 @@ fn more_accounts_than_a_call_takes_are_all_shared_with() {
         check_built(lab, &report);
         assert_eq!(accounts(&images(lab)[0]), all);
         assert_eq!(shares(lab).len(), 3);
+    });
+}
+
+/// What fails for good ends a run; the next one must not wait for it before it ends what costs money.
+#[test]
+fn a_machine_is_released_by_the_next_run_although_its_image_cannot_be_shared() {
+    let denied = json!({
+        "action": "ModifyImageSharePermission", "fault": "status", "status": 403, "code": "Forbidden.RAM",
+        "times": 1_000_000,
+    });
+    let spec = "\n  share: {accounts: [\"2000000000000001\"]}";
+    let lab = lab(spec, json!({"troubles": [denied]}));
+    lab.block_on(async |lab| {
+        let report = lab.converge(1).await;
+        assert!(!report.is_converged());
+        assert!(
+            said(&report).contains("share an image"),
+            "{}",
+            said(&report)
+        );
+        let _ = lab.converge(2).await;
+        lab.wait(Duration::from_secs(300)).await;
+        assert_eq!(instances(lab), []);
+        lab.trouble(&json!([]));
+        let report = lab.converge(3).await;
+        check_built(lab, &report);
     });
 }
 

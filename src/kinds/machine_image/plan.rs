@@ -106,7 +106,9 @@ impl Line<'_> {
             }
             Target::None => {}
         }
-        let is_served = plan.steps.len() == before;
+        // The machine that it was made of need not wait until others may use it too.
+        let shares = |it: &Step<Op>| matches!(&it.op, Op::Change(it) if matches!(it.effect, Effect::Share { .. }));
+        let is_served = plan.steps[before..].iter().all(shares);
         let place = (self.architecture, now, is_served);
         build::present(plan, self.resource, self.seen, place);
         if target == Target::None {
