@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::proofs::figure;
 use crate::proofs::lab::Lab;
 
-use super::{DAY, base, check_built, count, images, instances, lab, launches, recorded};
+use super::{DAY, base, check_built, count, images, instances, lab, launches, recorded, said};
 
 /// What today's scripts took for a build, calls and seconds, as recorded from them: 300 of these they sleep, whatever their
 /// machine does. An answer that got lost costs them a machine, but no time.
@@ -44,6 +44,29 @@ fn a_machine_outlives_its_release_time_while_its_image_is_made() {
         let report = lab.converge(1).await;
         check_built(lab, &report);
         assert_eq!(launches(lab), 1);
+    });
+}
+
+/// Nothing else would end it: the machine is needed as long as its image is not begun.
+#[test]
+fn a_quota_that_refuses_the_image_does_not_keep_the_machine() {
+    let refused = json!({
+        "action": "CreateImage", "fault": "status", "status": 403, "code": "QuotaExceed.Image", "times": 1_000_000,
+    });
+    let lab = lab("\n  backoff: {limit: 2}", json!({"troubles": [refused]}));
+    lab.block_on(async |lab| {
+        for process in 1..=60 {
+            let _ = lab.converge(process).await;
+            lab.wait(DAY / 144).await;
+            assert!(instances(lab).len() <= 1);
+        }
+        let report = lab.converge(61).await;
+        assert!(
+            said(&report).contains("2 machines or images of version"),
+            "{}",
+            said(&report)
+        );
+        assert_eq!((launches(lab), instances(lab)), (2, Vec::new()));
     });
 }
 

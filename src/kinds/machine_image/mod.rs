@@ -111,9 +111,9 @@ impl Kind for MachineImage {
         resource: &Resource<Spec>,
         seen: &seen::Seen,
         object: &str,
-        _: Timestamp,
+        now: Timestamp,
     ) -> Option<Because> {
-        why::why(resource, seen, object)
+        why::why(resource, seen, object).or_else(|| build::why(resource, seen, (object, now)))
     }
 }
 

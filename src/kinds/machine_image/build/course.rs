@@ -19,6 +19,8 @@ use super::seen::{Bench, Builder, version};
 
 /// What took longer was not one build.
 const TOOK_MAX: Duration = Duration::from_secs(24 * 3600);
+/// For how long a machine is kept for its image: what takes longer is not waited for at a machine's price.
+const MAKING_MAX: Duration = Duration::from_secs(12 * 3600);
 /// A machine that is needed is not released within this.
 const NEEDED: Duration = Duration::from_secs(45 * 60);
 
@@ -288,11 +290,12 @@ impl<'a> Judge<'a> {
 
     /// The machine must be there until its image is.
     fn making(&mut self, image: &'a Image) -> Stage<'a> {
-        if let Some(builder) = self
-            .builders()
-            .into_iter()
-            .find(|it| is_of(image, it, ImagePhase::Making))
-        {
+        let builders = self.builders().into_iter();
+        let mut of_it = builders.filter(|it| is_of(image, it, ImagePhase::Making));
+        let is_hopeful = image
+            .created
+            .is_none_or(|it| self.now.since(it) < MAKING_MAX);
+        if let Some(builder) = of_it.next().filter(|_| is_hopeful) {
             self.prolong(builder);
         }
         let what = format!("the image {} is being made", image.name);
@@ -361,8 +364,12 @@ impl<'a> Judge<'a> {
         let failed = self.course.history.failed;
         (failed >= limit).then(|| {
             let version = self.course.version.as_deref().unwrap_or_default();
+            let (what, hint) = match self.course.history.command {
+                Some(_) => ("builds", "correct the script, or change spec.forceNonce"),
+                None => ("machines or images", "see why, then change spec.forceNonce"),
+            };
             let message = format!(
-                "{failed} builds of version {version} failed in a row{}; correct the script, or change spec.forceNonce",
+                "{failed} {what} of version {version} failed in a row{}; {hint}",
                 self.printed()
             );
             Stage::Stuck(Why::new("BuildFailed", message))

@@ -12,6 +12,9 @@ use super::seen::{Builder, Command, Phase};
 const BOOT_MAX: Duration = Duration::from_secs(15 * 60);
 /// How much later than its own deadline a command may be reported to have ended.
 const REPORT_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long a provisioned machine may take until its image is begun: where stopping or imaging is refused, by a quota or
+/// for want of permission, it must not be paid for until a person comes.
+const IMAGE_MAX: Duration = Duration::from_secs(30 * 60);
 /// A provisioned machine waits no longer than this for another attempt at its image.
 const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 
@@ -73,7 +76,7 @@ impl<'a> Judge<'a> {
 
     fn provisioned(&mut self, builder: &'a Builder, command: &Command) -> Stage<'a> {
         match &command.progress {
-            Progress::Succeeded => self.before_image(builder),
+            Progress::Succeeded => self.before_image(builder, command),
             Progress::Failed { .. } => {
                 self.course.released.push((builder, "its script failed"));
                 let due = self.course.history.due();
@@ -99,7 +102,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn before_image(&mut self, builder: &'a Builder) -> Stage<'a> {
+    fn before_image(&mut self, builder: &'a Builder, command: &Command) -> Stage<'a> {
         // What could not be made is given some time.
         let failed: Vec<&Lost> = self
             .bench
@@ -130,6 +133,10 @@ impl<'a> Judge<'a> {
                     .push((builder, "its image could not be made"));
             }
             return self.backing_off(due);
+        }
+        let provisioned = command.finished.unwrap_or(command.created);
+        if self.now.since(provisioned) > IMAGE_MAX {
+            return self.give_up(builder, "its image could not be begun");
         }
         self.prolong(builder);
         match builder.phase {

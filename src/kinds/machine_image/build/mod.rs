@@ -13,9 +13,11 @@ mod seen;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod why;
 
 pub(super) use course::{Wanted, wanted};
 pub(super) use op::Op;
 pub(super) use seen::Bench;
 pub(super) use seen::observe;
 pub(super) use steps::{absent, present};
+pub(super) use why::why;

@@ -1,5 +1,7 @@
 //! Builds that come to nothing, and what goes.
 
+use crate::clock::Timestamp;
+
 use super::{check, check_of, lines, now, plan, resource, seen, show};
 
 #[test]
@@ -159,4 +161,41 @@ fn a_line_that_is_to_go_releases_its_machines_first() {
             "- m-1 p-amd64-latest  20 GiB, created 2026-11-21T02:17:30Z, unused"
         ])
     );
+}
+
+#[test]
+fn a_machine_whose_image_is_refused_is_not_kept_for_ever() {
+    for phase in ["running", "stopped"] {
+        let given_up = check(&format!(
+            "builder i-1 v {phase} 60 +60\n command i-1 v ok 31"
+        ));
+        assert_eq!(
+            given_up,
+            lines(&[
+                "- i-1 b is released",
+                "working Building: p-amd64: i-1 is given up: its image could not be begun",
+                "remember build-failed amd64 v i-1",
+                "again in 15 s",
+            ])
+        );
+        let kept = check(&format!(
+            "builder i-1 v {phase} 60 +60\n command i-1 v ok 30"
+        ));
+        assert!(!kept.contains("released"), "{kept}");
+    }
+}
+
+#[test]
+fn a_machine_is_not_kept_for_an_image_that_does_not_come_in_half_a_day() {
+    let (resource, text) = (
+        resource("{}"),
+        "builder i-1 v stopped 90 +30\n image m-1 v making 202611211151",
+    );
+    for (hours, is_kept) in [(11, true), (12, false)] {
+        let mut seen = seen(text, &resource);
+        let created = now().millis() - hours * 3_600_000;
+        seen.images[0].created = Some(Timestamp::from_millis(created));
+        let plan = plan(&resource, &seen, now());
+        assert_eq!(plan.steps.len() == 1, is_kept, "{:?}", plan.steps);
+    }
 }

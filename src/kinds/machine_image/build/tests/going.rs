@@ -1,5 +1,6 @@
 //! A build that goes on.
 
+use super::super::why;
 use super::{check, check_of, lines, now, plan, resource, seen, show};
 use crate::kinds::tags;
 
@@ -216,5 +217,34 @@ fn what_the_last_build_took_tells_when_this_one_is_over() {
                 &format!("again in {again} s"),
             ])
         );
+    }
+}
+
+#[test]
+fn says_why_a_machine_is_there_or_goes() {
+    let resource = resource("{}");
+    for (text, said) in [
+        (
+            "builder i-1 v running 5 +115\n command i-1 v running 3",
+            "Kept it builds p-amd64: i-1 is being provisioned; the service takes it back at 2026-11-21T13:55:00Z",
+        ),
+        (
+            "builder i-1 v running 5 +115\n online i-1",
+            "Kept it builds p-amd64: it takes commands, and is to be provisioned; the service",
+        ),
+        (
+            "builder i-1 v stopped 9 +111\n image m-1 v there latest",
+            "Goes the image of p-amd64 is there; the service takes it back at 2026-11-21T13:51:00Z",
+        ),
+        (
+            "builder i-1 old running 5 +115",
+            "Goes its version is not wanted any more; the service",
+        ),
+    ] {
+        let seen = seen(text, &resource);
+        let because = why(&resource, &seen, ("i-1", now())).expect("it is the line's");
+        let it = format!("{:?} {}", because.fate, because.rule);
+        assert!(it.starts_with(said), "{it}");
+        assert_eq!(why(&resource, &seen, ("i-2", now())), None);
     }
 }
