@@ -49,7 +49,7 @@ impl Progress {
             text.push_str(&done);
         }
         for line in news {
-            let _ = writeln!(text, "  {line}");
+            let _ = writeln!(text, "… {line}");
         }
         let bars = self.columns.map(|it| report.bars(it)).unwrap_or_default();
         self.drawn = bars.len();

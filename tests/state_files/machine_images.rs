@@ -157,6 +157,13 @@ fn times_and_accounts_have_their_bounds() {
     assert!(share("abc").contains("spec.share.accounts[0]: expected"));
     assert!(share("1000000000000002").contains("without quotes; write \"1000000000000002\""));
     assert!(share("'10001', '10001'").contains("stands twice"));
+    let scope = "scope: demo";
+    let own = format!("{scope}, accountId: '10001'");
+    let text = format!("{PROVISION}  share: {{accounts: ['10002', '10001']}}\n");
+    assert_eq!(
+        said(&[(scope, &own), (PROVISION, &text)]),
+        "line.yaml:15:30: spec.share.accounts[1]: is the region's own account, which may use its images anyway: leave it out"
+    );
     let many: Vec<String> = (0..51).map(|it| format!("'{}'", 10_001 + it)).collect();
     assert!(share(&many.join(", ")).contains("has 51 items, the most allowed is 50"));
 }

@@ -58,6 +58,7 @@ impl Kind for MachineImage {
     fn validate_among(resource: &Resource<Spec>, resources: &Resources) -> Vec<Problem> {
         let mut problems = builders::problems(resource, resources);
         problems.extend(script::problems(resource, resources));
+        problems.extend(share::problems(resource, resources));
         problems
     }
 

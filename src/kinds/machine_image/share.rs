@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fact::Fact;
 use crate::fault::Fault;
-use crate::ids::{AccountId, ImageId};
-use crate::kind::Context;
+use crate::ids::{AccountId, ImageId, ResourceId};
+use crate::kind::{Context, Kind, Resources};
+use crate::kinds::aliyun_region::{self, AliyunRegion};
 use crate::kinds::tags::Owner;
 use crate::providers::aliyun::ACCOUNTS_MAX;
-use crate::resource::Resource;
+use crate::resource::{Problem, Resource};
 
 use super::change::Effect;
 use super::seen::{Image, Seen};
@@ -16,6 +17,25 @@ use super::spec::Spec;
 
 /// The accounts that images are shared with, by image; those of the others are known to be none.
 pub(super) type Shares = BTreeMap<ImageId, BTreeSet<AccountId>>;
+
+/// An image cannot be shared with the account that it is of, which may use it anyway.
+pub(super) fn problems(resource: &Resource<Spec>, resources: &Resources) -> Vec<Problem> {
+    let region = ResourceId::new(AliyunRegion::NAME, resource.spec.region_ref.as_str());
+    let region = resources
+        .get(&region)
+        .and_then(|it| it.spec().downcast_ref());
+    let own = region.and_then(|it: &aliyun_region::Spec| it.account_id.as_deref());
+    let accounts = resource.spec.share.iter().flat_map(|it| &it.accounts);
+    let is_own = |(_, account): &(usize, &String)| Some(account.as_str()) == own;
+    let problem = |(index, _): (usize, &String)| {
+        let field = format!("spec.share.accounts[{index}]");
+        Problem::new(
+            &field,
+            "is the region's own account, which may use its images anyway: leave it out",
+        )
+    };
+    accounts.enumerate().filter(is_own).map(problem).collect()
+}
 
 /// Looks at the images of ours that are shared, where that is managed.
 pub(super) async fn observe(
