@@ -155,9 +155,11 @@ impl Told {
                 assert!(last.contains(&counted), "no {counted} in {last}");
             }
         }
-        // Nothing but data: passes, actions, what belongs to the line above, and the sum.
+        // Nothing but data: passes, actions, what is waited for, what belongs to the line above, and the sum.
         let is_data = |it: &str| {
-            it.starts_with(['+', '~', '-', '!', '?', ' ']) || it.starts_with("pass ") || it == last
+            it.starts_with(['+', '~', '-', '!', '?', '…', ' '])
+                || it.starts_with("pass ")
+                || it == last
         };
         assert!(text.lines().all(is_data), "{text}");
     }

@@ -162,7 +162,7 @@ fn times_and_accounts_have_their_bounds() {
     let text = format!("{PROVISION}  share: {{accounts: ['10002', '10001']}}\n");
     assert_eq!(
         said(&[(scope, &own), (PROVISION, &text)]),
-        "line.yaml:15:30: spec.share.accounts[1]: is the region's own account, which may use its images anyway: leave it out"
+        "line.yaml:15:31: spec.share.accounts[1]: is the region's own account, which may use its images anyway: leave it out"
     );
     let many: Vec<String> = (0..51).map(|it| format!("'{}'", 10_001 + it)).collect();
     assert!(share(&many.join(", ")).contains("has 51 items, the most allowed is 50"));
