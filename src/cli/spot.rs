@@ -36,8 +36,10 @@ pub(super) fn spot(global: &Global, wanted: &Class, output: Output) -> Result<u8
         let calls = cloud.clients.calls().total;
         Ok(Found { id, ranking, calls })
     })?;
-    if let Some(why) = found.ranking.why_none(class) {
-        return Err(Failure::new(1, &format!("{}: {why}", found.id)));
+    let none = found.ranking.why_none(class);
+    let none = none.map(|why| Failure::new(1, &format!("{}: {why}", found.id)));
+    if let (Some(failure), Form::Text) = (none.clone(), output.form) {
+        return Err(failure);
     }
     if wanted.env {
         let lines = found.env();
@@ -50,7 +52,8 @@ pub(super) fn spot(global: &Global, wanted: &Class, output: Output) -> Result<u8
         Form::Json => output::print_json(&found.json()),
         Form::Markdown => output::print(&found.markdown(class)),
     }
-    Ok(0)
+    // A program reads why there is none, and a person too.
+    none.map_or(Ok(0), Err)
 }
 
 /// What was found, and for how many calls.

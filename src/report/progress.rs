@@ -88,11 +88,11 @@ fn bar(it: &Underway, now: Timestamp) -> String {
     let cells: String = (0..CELLS).map(cell).collect();
     let of = usual.map(|it| format!(" of about {}", minutes(it)));
     format!(
-        "{cells}  {}: {}, {}{}",
-        it.object,
-        it.phase,
+        "{cells}  {}{}  {}: {}",
         minutes(elapsed),
-        of.unwrap_or_default()
+        of.unwrap_or_default(),
+        it.object,
+        it.phase
     )
 }
 
@@ -138,7 +138,7 @@ mod tests {
         ] {
             let bar = bar(&it, time(now));
             assert_eq!(bar.matches('█').count(), cells, "{bar}");
-            assert!(bar.ends_with(text), "{bar}");
+            assert!(bar.contains(&format!("  {text}  runner-amd64: ")), "{bar}");
         }
         let known = Underway {
             percent: Some(50),

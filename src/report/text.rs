@@ -143,10 +143,10 @@ impl Report {
         let calls = self.calls.total();
         let resources = self.resources.len();
         if self.actions.is_empty() && self.unknown.is_empty() {
-            let converged = if self.is_converged() {
-                "No changes."
-            } else {
-                "No changes, but not everything is as declared."
+            let converged = match (self.is_converged(), self.ran_out) {
+                (true, _) => "No changes.",
+                (false, true) => "No changes. The time ran out before everything was as declared.",
+                (false, false) => "No changes, but not everything is as declared.",
             };
             return format!(
                 "{converged} {} , {calls} calls.",

@@ -102,6 +102,21 @@ fn a_machine_that_is_reclaimed_at_any_step_is_replaced_and_nothing_is_left() {
     );
 }
 
+/// Each new machine needs a token of its own, however many went before it had a command.
+#[test]
+fn machines_that_are_all_reclaimed_before_their_script_do_not_end_the_line() {
+    let reclaimed = json!({
+        "action": "RunInstances", "fault": "reclaim", "nth": 2, "times": 40, "seconds": 60,
+    });
+    let lab = lab("", json!({"troubles": [reclaimed]}));
+    lab.block_on(async |lab| {
+        let report = lab.go_on(1, DAY).await;
+        check_built(lab, &report);
+        let launches = launches(lab);
+        assert!(launches > 8, "{launches} machines");
+    });
+}
+
 /// Nobody comes back: the cloud releases the machine by itself.
 #[test]
 fn a_machine_whose_reconciler_never_comes_back_ends_by_itself() {

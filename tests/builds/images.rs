@@ -1,5 +1,6 @@
 //! From a stopped machine to `-latest`: images that fail, take hours, or come from a newer base.
 
+use reconcile::report::{Action, Outcome};
 use reconcile::sim::history::What;
 use serde_json::{Value, json};
 
@@ -44,6 +45,33 @@ fn a_machine_outlives_its_release_time_while_its_image_is_made() {
         let report = lab.converge(1).await;
         check_built(lab, &report);
         assert_eq!(launches(lab), 1);
+    });
+}
+
+/// Each machine's script succeeds, which makes up for nothing.
+#[test]
+fn images_that_fail_again_and_again_are_given_up_and_no_guard_stands_in_the_way() {
+    let fails = json!({"action": "CreateImage", "fault": "createFailed", "times": 1_000_000});
+    let lab = lab("", json!({"troubles": [fails]}));
+    lab.block_on(async |lab| {
+        for process in 1..=30 {
+            let report = lab.converge(process).await;
+            let is_refused = |it: &Action| matches!(it.result, Outcome::Refused(_));
+            assert!(
+                !report.actions.iter().any(is_refused),
+                "{}",
+                report.to_json()
+            );
+            lab.wait(DAY / 24).await;
+        }
+        let report = lab.converge(31).await;
+        assert!(
+            said(&report).contains("6 machines or images of version"),
+            "{}",
+            said(&report)
+        );
+        assert_eq!((instances(lab), images(lab)), (Vec::new(), Vec::new()));
+        assert!(launches(lab) <= 6, "{} machines", launches(lab));
     });
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{check_built, lab, launches};
+use super::{LAST, base, check_built, edited, images, instances, lab, launches, networked, said};
 
 #[test]
 fn a_policy_for_its_tag_never_touches_a_machine_at_work() {
@@ -18,6 +18,35 @@ spec: {regionRef: home, selector: {tags: {GITHUB_RUNNER_TYPE: aliyun-ecs-spot}},
         let report = lab.converge(1).await;
         check_built(lab, &report);
         assert_eq!(launches(lab), 1);
+    });
+}
+
+/// Who waits for the line must not leave a machine alone because nothing can be built for the other architecture.
+#[test]
+fn an_architecture_that_is_stuck_does_not_end_a_run_while_another_is_built() {
+    let classes = "instanceClassRefs: {amd64: small, arm64: other}
+---
+apiVersion: reconcile/v1alpha1
+kind: InstanceClass
+metadata: {name: other}
+spec: {regionRef: home, architecture: arm64}";
+    let edits = [
+        ("architectures: [amd64]", "architectures: [amd64, arm64]"),
+        (LAST, classes),
+    ];
+    let world = json!({"objects": {"images": [base("20261110", "2026-11-11T03:00:00Z")]}});
+    edited(&edits, &networked(world)).block_on(async |lab| {
+        let report = lab.converge(1).await;
+        assert!(
+            said(&report).contains("NoBase: p-arm64: "),
+            "{}",
+            said(&report)
+        );
+        let names: Vec<String> = images(lab).into_iter().map(|it| it.image_name).collect();
+        assert_eq!(
+            (names, instances(lab)),
+            (vec!["p-amd64-latest".to_owned()], Vec::new())
+        );
     });
 }
 

@@ -41,6 +41,7 @@ pub(super) fn deletes_images(resource: &Resource<Spec>, seen: &Seen) -> bool {
 /// What is to be done about the images of each architecture.
 fn lines(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Plan<Op> {
     let mut plan = Plan::idle(Health::Ready);
+    let mut healths = Vec::new();
     for architecture in &resource.spec.architectures {
         let line = Line {
             resource,
@@ -53,13 +54,46 @@ fn lines(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Plan<Op> {
             Goal::Present => line.present(&mut plan, now),
             Goal::Absent => line.absent(&mut plan),
         }
+        healths.push(std::mem::replace(&mut plan.health, Health::Ready));
     }
+    plan.health = overall(healths, is_building(&plan));
     // What puts names right comes before every deletion, of whatever architecture.
     plan.steps.sort_by_key(|it| match &it.op {
-        Op::Change(op) => it.chain == op.subject.object && it.group.is_some(),
+        Op::Change(op) => it.chain == op.subject.object && op.effect != Effect::Adopt,
         Op::Build(_) => false,
     });
     plan
+}
+
+fn is_building(plan: &Plan<Op>) -> bool {
+    let builds = |it: &Step<Op>| matches!(it.op, Op::Build(_));
+    !plan.underway.is_empty() || plan.steps.iter().any(builds)
+}
+
+/// How a line is whose architectures are so: what is amiss with any is said. While something is built for one, nobody may
+/// leave a machine alone because another one is stuck.
+fn overall(healths: Vec<Health>, is_building: bool) -> Health {
+    let (mut stuck, mut working) = (Vec::new(), Vec::new());
+    for health in healths {
+        match health {
+            Health::Ready => {}
+            Health::Working(why) => working.push(why),
+            Health::Stuck(why) => stuck.push(why),
+        }
+    }
+    let is_stuck = !stuck.is_empty() && !is_building;
+    let mut all = stuck.into_iter().chain(working);
+    let Some(mut first) = all.next() else {
+        return Health::Ready;
+    };
+    for why in all {
+        first.message = format!("{}\n{}", first.message, why.message);
+    }
+    if is_stuck {
+        Health::Stuck(first)
+    } else {
+        Health::Working(first)
+    }
 }
 
 /// One architecture of a line.
@@ -389,6 +423,8 @@ impl Line<'_> {
                 image.id.to_string()
             }
         };
+        // What a build of ours could not make is no loss, however often that happens.
+        let is_refuse = image.phase == Phase::Failed && image.tags.contains_key(tags::BUILDER);
         let mut push = |effect| {
             plan.steps.push(Step {
                 op: Op::Change(Change {
@@ -397,7 +433,7 @@ impl Line<'_> {
                 }),
                 cause: cause.clone(),
                 chain: chain.clone(),
-                group: Some(self.group()),
+                group: Some(self.group()).filter(|_| !is_refuse),
             });
         };
         match share::toward(self.seen, image, &BTreeSet::new()) {

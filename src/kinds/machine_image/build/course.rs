@@ -10,11 +10,11 @@ use crate::plan::Why;
 use crate::providers::aliyun::Progress;
 use crate::resource::Resource;
 
-use super::super::names;
 use super::super::seen::{Image, Phase as ImagePhase, Seen};
 use super::super::spec::Spec;
+use super::super::{names, recipe};
 use super::base::Base;
-use super::history::{History, Lost, history};
+use super::history::{History, Loss, Lost, history};
 use super::seen::{Bench, Builder, version};
 
 /// What took longer was not one build.
@@ -156,7 +156,7 @@ pub(super) fn course<'a>(
     let version = version(resource, bench, architecture).map(|it| it.to_string());
     let history = version
         .as_deref()
-        .map(|it| history(bench, architecture, it))
+        .map(|it| history(bench, (architecture, now), it))
         .unwrap_or_default();
     let mut judge = Judge {
         resource,
@@ -203,6 +203,9 @@ impl<'a> Judge<'a> {
         let builders = self.builders();
         let mine = builders.into_iter().find(|it| it.version == version);
         self.course.builder = mine;
+        if let Some(builder) = mine {
+            self.mark(Loss::Seen, builder.id.as_str());
+        }
         self.release_others(mine);
         self.count_failed_images(&version);
         if let Some(making) = self.image_of(&version, ImagePhase::Making) {
@@ -227,7 +230,19 @@ impl<'a> Judge<'a> {
 
     fn no_base(&self) -> String {
         let architecture = self.architecture;
-        format!("no Available image for {architecture} fits spec.base, so nothing can be built")
+        let wanted = match &self.resource.spec.base {
+            Some(recipe::Base::Family(families)) => {
+                let family = families.get(&architecture).map_or("", String::as_str);
+                format!("of the family {family}")
+            }
+            Some(recipe::Base::Query(it)) => {
+                let (owner, distribution, release) =
+                    (it.owner.name(), &it.distribution, &it.release);
+                format!("of {distribution} {release}, owner {owner},")
+            }
+            None => "that fits spec.base".to_owned(),
+        };
+        format!("there is no Available image {wanted} for {architecture}, so nothing can be built")
     }
 
     /// The machines for this architecture; those whose tag does not say which one are nobody's.
@@ -277,10 +292,16 @@ impl<'a> Judge<'a> {
 
     /// Remembers a failure that no command tells of; the first look at it counts.
     pub(super) fn lose(&mut self, object: &str) {
-        if self.bench.lost.iter().any(|it| it.object == object) {
+        self.mark(Loss::GivenUp, object);
+    }
+
+    fn mark(&mut self, kind: Loss, object: &str) {
+        let is_known = |it: &Lost| it.object == object && it.kind == kind;
+        if self.bench.lost.iter().any(is_known) {
             return;
         }
         self.course.lost.push(Lost {
+            kind,
             architecture: self.architecture,
             version: self.course.version.clone().unwrap_or_default(),
             object: object.to_owned(),
@@ -368,9 +389,9 @@ impl<'a> Judge<'a> {
                 Some(_) => ("builds", "correct the script, or change spec.forceNonce"),
                 None => ("machines or images", "see why, then change spec.forceNonce"),
             };
+            let (how, printed) = self.printed();
             let message = format!(
-                "{failed} {what} of version {version} failed in a row{}; {hint}",
-                self.printed()
+                "{failed} {what} of version {version} failed in a row{how}; {hint}{printed}"
             );
             Stage::Stuck(Why::new("BuildFailed", message))
         })
@@ -378,10 +399,8 @@ impl<'a> Judge<'a> {
 
     pub(super) fn backing_off(&self, due: Timestamp) -> Stage<'a> {
         let times = self.course.history.in_vain.max(1);
-        let message = format!(
-            "{times} in a row came to nothing{}; next at {due}",
-            self.printed()
-        );
+        let (how, printed) = self.printed();
+        let message = format!("{times} in a row came to nothing{how}; next at {due}{printed}");
         Stage::Await(Await {
             why: Why::new("BuildFailed", message),
             look_again: due.since(self.now).max(SOON),
@@ -391,10 +410,10 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// How the last script that failed ended.
-    fn printed(&self) -> String {
+    /// How the last script that failed ended, and what it printed last, on lines of its own.
+    fn printed(&self) -> (String, String) {
         let Some(command) = self.course.history.command else {
-            return String::new();
+            return (String::new(), String::new());
         };
         let how = match &command.progress {
             Progress::Failed {
@@ -404,10 +423,10 @@ impl<'a> Judge<'a> {
             Progress::Failed { why, .. } => why.clone(),
             Progress::Running | Progress::Succeeded => String::new(),
         };
-        match self.bench.printed.get(&command.id) {
-            Some(text) if !text.is_empty() => format!(" ({how}: {text})"),
-            Some(_) | None => format!(" ({how})"),
-        }
+        let printed = self.bench.printed.get(&command.id);
+        let printed = printed.filter(|it| !it.is_empty());
+        let lines = printed.map_or_else(String::new, |it| format!("\n{it}"));
+        (format!(" ({how})"), lines)
     }
 }
 

@@ -9,35 +9,59 @@ use crate::providers::aliyun::Progress;
 
 use super::seen::{Bench, Command};
 
-/// A failure that no command tells of: the machine, or the image, and when it was given up.
+/// What no command tells of: a machine or an image that was given up, or that a machine was there at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
+    /// What became of it.
+    pub kind: Loss,
     /// What was built for.
     pub architecture: Architecture,
     /// The version that was built.
     pub version: String,
     /// The machine or the image.
     pub object: String,
-    /// When it was given up.
+    /// When that was seen first.
     pub at: Timestamp,
 }
 
-/// How the names begin under which such failures are remembered.
-const LOST: &str = "build-failed";
+/// What became of a machine or an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It was given up.
+    GivenUp,
+    /// It was there: a machine that is so no more, and never had a command, was taken away.
+    Seen,
+}
+
+impl Loss {
+    const ALL: [Self; 2] = [Self::GivenUp, Self::Seen];
+
+    /// How the names begin under which it is remembered.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::GivenUp => "build-failed",
+            Self::Seen => "build-machine",
+        }
+    }
+}
 
 impl Lost {
     /// The name under which it is remembered.
     pub(super) fn name(&self) -> String {
-        let (architecture, version) = (self.architecture, &self.version);
-        format!("{LOST} {architecture} {version} {}", self.object)
+        let (prefix, architecture, version) =
+            (self.kind.prefix(), self.architecture, &self.version);
+        format!("{prefix} {architecture} {version} {}", self.object)
     }
 }
 
-/// The failures that were remembered.
+/// What was remembered.
 pub(super) fn lost(remembered: &BTreeMap<String, Timestamp>) -> Vec<Lost> {
     let read = |(name, at): (&String, &Timestamp)| {
-        let mut words = name.strip_prefix(LOST)?.split_whitespace();
+        let mut words = name.split_whitespace();
+        let prefix = words.next()?;
+        let kind = Loss::ALL.into_iter().find(|it| it.prefix() == prefix)?;
         Some(Lost {
+            kind,
             architecture: Architecture::named(words.next()?)?,
             version: words.next()?.to_owned(),
             object: words.next()?.to_owned(),
@@ -51,6 +75,10 @@ pub(super) fn lost(remembered: &BTreeMap<String, Timestamp>) -> Vec<Lost> {
 const BACKOFF_FIRST: Duration = Duration::from_secs(60);
 /// The wait that is not grown beyond.
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+
+/// A machine that was seen so long ago and is not seen now is gone: no listing is so much behind. Before that it may be
+/// there, and a launch asks by the same token.
+const GONE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// What became of the builds of one version for one architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,20 +107,35 @@ impl History<'_> {
 /// What became of the builds of a version.
 pub(super) fn history<'a>(
     bench: &'a Bench,
-    architecture: Architecture,
+    (architecture, now): (Architecture, Timestamp),
     version: &str,
 ) -> History<'a> {
     let commands = bench.commands.iter().flatten();
     let commands: Vec<&Command> = commands
         .filter(|it| it.architecture == Some(architecture) && it.version == version)
         .collect();
-    let is_lost = |it: &&Lost| it.architecture == architecture && it.version == version;
+    let is_lost = |it: &&Lost| {
+        let counts = it.kind == Loss::GivenUp || now.since(it.at) >= GONE_AFTER;
+        counts && it.architecture == architecture && it.version == version
+    };
     let lost: Vec<&Lost> = bench.lost.iter().filter(is_lost).collect();
     let mut objects: BTreeSet<&str> = lost.iter().map(|it| it.object.as_str()).collect();
-    let given_up = objects.clone();
+    let given_up: BTreeSet<&str> = lost
+        .iter()
+        .filter(|it| it.kind == Loss::GivenUp)
+        .map(|it| it.object.as_str())
+        .collect();
+    // These tell more than that they were seen.
+    let mut told_of = given_up.clone();
+    told_of.extend(commands.iter().map(|it| it.instance.as_str()));
+    told_of.extend(bench.builders.iter().map(|it| it.id.as_str()));
     objects.extend(commands.iter().map(|it| it.instance.as_str()));
-    let mut ends: Vec<(Timestamp, End<'a>)> =
-        lost.iter().map(|it| (it.at, End::Failed(None))).collect();
+    let end_of = |it: &&Lost| match it.kind {
+        Loss::GivenUp => Some((it.at, End::Failed(None))),
+        Loss::Seen if told_of.contains(it.object.as_str()) => None,
+        Loss::Seen => Some((it.at, End::CutOff)),
+    };
+    let mut ends: Vec<(Timestamp, End<'a>)> = lost.iter().filter_map(end_of).collect();
     let told = commands
         .iter()
         .filter(|it| !given_up.contains(it.instance.as_str()));
@@ -102,8 +145,10 @@ pub(super) fn history<'a>(
         attempts: objects.len(),
         ..History::default()
     };
-    for (at, end) in ends {
-        history.count(at, end);
+    let mut ends = ends.into_iter().peekable();
+    while let Some((at, end)) = ends.next() {
+        let next = ends.peek().map(|(_, it)| *it);
+        history.count(at, end, next);
     }
     history
 }
@@ -133,16 +178,20 @@ fn end(command: &Command) -> Option<(Timestamp, End<'_>)> {
 }
 
 impl<'a> History<'a> {
-    fn count(&mut self, at: Timestamp, end: End<'a>) {
-        match end {
-            // The image may still fail: what was lost afterwards counts again.
-            End::Succeeded => (self.failed, self.in_vain, self.command) = (0, 0, None),
-            End::Failed(command) => {
+    /// Counts how a build ended; `next`: how the one after it did.
+    fn count(&mut self, at: Timestamp, end: End<'a>, next: Option<End<'a>>) {
+        match (end, next) {
+            // That its script succeeded says nothing yet: its image may be made, or fail next.
+            (End::Succeeded, None | Some(End::Failed(None))) => return,
+            (End::Succeeded, Some(End::Succeeded | End::Failed(Some(_)) | End::CutOff)) => {
+                (self.failed, self.in_vain, self.command) = (0, 0, None);
+            }
+            (End::Failed(command), _) => {
                 self.failed += 1;
                 self.in_vain += 1;
                 self.command = command;
             }
-            End::CutOff => self.in_vain += 1,
+            (End::CutOff, _) => self.in_vain += 1,
         }
         self.last = Some(at);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::providers::aliyun::Progress;
 
 use super::course::{Await, Judge, Need, SOON, Stage, waiting};
-use super::history::Lost;
+use super::history::{Loss, Lost};
 use super::seen::{Builder, Command, Phase};
 
 /// How long a machine may take to come up and take commands.
@@ -112,7 +112,7 @@ impl<'a> Judge<'a> {
             .collect();
         let of_version = |it: &&&Lost| Some(&it.version) == self.course.version.as_ref();
         let failed = failed.iter().filter(of_version).count();
-        if !self.course.lost.is_empty() {
+        if self.course.lost.iter().any(|it| it.kind == Loss::GivenUp) {
             return waiting("the image could not be made", SOON);
         }
         if let Some(stuck) = self.stuck() {

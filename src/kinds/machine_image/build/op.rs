@@ -76,16 +76,12 @@ impl fmt::Display for Op {
         match &self.effect {
             Effect::Launch { order, .. } => write!(f, "launch {name}, {}", order.first()),
             Effect::Provision(command) => {
-                write!(
-                    f,
-                    "{name} is provisioned, at most {}",
-                    Span(command.timeout)
-                )
+                write!(f, "provision {name}, at most {}", Span(command.timeout))
             }
-            Effect::Stop => write!(f, "{name} is stopped"),
+            Effect::Stop => write!(f, "stop {name}"),
             Effect::Image { image, .. } => write!(f, "{name} → image {}", image.name),
-            Effect::Prolong { from } => write!(f, "{name} is not released at {from}"),
-            Effect::Release => write!(f, "{name} is released"),
+            Effect::Prolong { from } => write!(f, "keep {name} beyond {from}"),
+            Effect::Release => write!(f, "release {name}"),
         }
     }
 }

@@ -308,7 +308,12 @@ const TAIL_MAX: usize = 600;
 fn tail(output: &aliyun::Output) -> String {
     let text = output.text.trim_end();
     let skipped = text.chars().count().saturating_sub(TAIL_MAX);
-    text.chars().skip(skipped).collect()
+    let tail: String = text.chars().skip(skipped).collect();
+    // Half a line says something else than the whole one.
+    match tail.split_once('\n') {
+        Some((_, whole)) if skipped > 0 => whole.to_owned(),
+        Some(_) | None => tail,
+    }
 }
 
 /// The version that a line wants of an architecture; none: nothing fits what is to be built upon.

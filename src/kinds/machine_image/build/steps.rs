@@ -189,6 +189,11 @@ impl Draft<'_> {
     fn launch(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>, attempt: usize) {
         let offers = match self.bench.offers.get(&self.architecture) {
             Some(Fact::Known(ranking)) => ranking,
+            // A mistake in the files, or a permission: looking again does not help.
+            Some(Fact::Unknown(fault)) if fault.class.is_final() => {
+                let why = Why::new("CannotChoose", fault);
+                return plan.worsen(Health::Stuck(self.named(&why)));
+            }
             Some(Fact::Unknown(fault)) => {
                 let object = self.line();
                 let reason = fault.to_string();
@@ -200,6 +205,9 @@ impl Draft<'_> {
         let class = &self.bench.classes[&self.architecture];
         if let Some(none) = offers.why_none(class) {
             let why = Why::new("NoCapacity", none);
+            if offers.dropped.types == 0 {
+                return plan.worsen(Health::Stuck(self.named(&why)));
+            }
             let again = std::time::Duration::from_secs(300);
             plan.look_again = Some(plan.look_again.map_or(again, |it| it.min(again)));
             return plan.worsen(Health::Working(self.named(&why)));

@@ -21,7 +21,7 @@ use crate::resource::{Bytes, Decimal, Resource};
 use super::super::op::Op;
 use super::base::{Base, Lookup};
 use super::course::{Wanted, wanted};
-use super::history::Lost;
+use super::history::{Loss, Lost};
 use super::seen::{Bench, Builder, Command, Phase};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -147,7 +147,12 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
                 let online = bench.online.get_or_insert_default();
                 online.insert(InstanceId::new(id));
             }
-            ["lost", object, of, when] => bench.lost.push(Lost {
+            [how @ ("lost" | "was"), object, of, when] => bench.lost.push(Lost {
+                kind: if *how == "was" {
+                    Loss::Seen
+                } else {
+                    Loss::GivenUp
+                },
                 architecture: Architecture::Amd64,
                 version: named(of),
                 object: (*object).to_owned(),
@@ -157,9 +162,11 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
                 let lookup = bench.bases.get_mut(&Architecture::Amd64);
                 lookup.expect("it has one").base = None;
             }
-            ["offers", "none"] => {
+            ["offers", types @ ("none" | "gone")] => {
                 let mut none = offers();
                 none.candidates.clear();
+                none.dropped.types = usize::from(*types == "gone");
+                none.dropped.without_stock = none.dropped.types;
                 bench.offers = BTreeMap::from([(Architecture::Amd64, Fact::Known(none))]);
             }
             _ => panic!("{line} is no object"),
@@ -279,7 +286,9 @@ fn show(plan: &Plan<Op>, resource: &Resource<Spec>, seen: &Seen) -> String {
         Health::Stuck(why) => ("stuck", why),
     };
     let _ = write!(text, "{word} {}: {}", why.reason, why.message);
-    for (name, when) in &plan.remember {
+    // That a machine was seen is remembered each time.
+    let told = plan.remember.iter();
+    for (name, when) in told.filter(|(name, _)| !name.starts_with("build-machine")) {
         let how = if when.is_some() { "remember" } else { "forget" };
         let _ = write!(text, "\n{how} {name}");
     }

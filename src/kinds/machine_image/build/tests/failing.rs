@@ -28,7 +28,7 @@ fn a_machine_that_goes_down_before_its_time_is_given_up() {
     assert_eq!(
         check("builder i-1 v stopped 3 +111"),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "working Building: p-amd64: i-1 is given up: it stopped before it was provisioned",
             "remember build-failed amd64 v i-1",
             "again in 15 s"
@@ -37,7 +37,7 @@ fn a_machine_that_goes_down_before_its_time_is_given_up() {
     assert_eq!(
         check("builder i-1 v stopped 9 +111\n command i-1 v running 5"),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "working Building: p-amd64: i-1 is given up: it stopped while its script ran",
             "remember build-failed amd64 v i-1",
             "again in 15 s"
@@ -46,7 +46,7 @@ fn a_machine_that_goes_down_before_its_time_is_given_up() {
     assert_eq!(
         check("builder i-1 v running 50 +70\n command i-1 v running 45"),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "working Building: p-amd64: i-1 is given up: its script did not come to an end",
             "remember build-failed amd64 v i-1",
             "again in 15 s"
@@ -104,8 +104,8 @@ fn of_two_machines_for_one_version_the_one_with_the_lowest_id_stays() {
     assert_eq!(
         check("builder i-1 v running 2 +118\n builder i-2 v running 2 +118\n online i-1"),
         lines(&[
-            "- i-2 b is released",
-            "~ i-1 b is provisioned, at most 35m",
+            "- i-2 release b",
+            "~ i-1 provision b, at most 35m",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );
@@ -116,7 +116,7 @@ fn a_machine_for_another_version_goes_unless_its_image_is_being_made() {
     assert_eq!(
         check("builder i-1 old running 2 +118"),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
@@ -134,12 +134,16 @@ fn a_machine_for_another_version_goes_unless_its_image_is_being_made() {
 fn without_a_base_or_an_offer_it_says_so() {
     assert_eq!(
         check("base none"),
-        "stuck NoBase: p-amd64: no Available image for amd64 fits spec.base, so nothing can be built"
+        "stuck NoBase: p-amd64: there is no Available image of ubuntu 24.04, owner system, for amd64, so nothing can be built"
     );
     assert_eq!(
         check("offers none"),
+        "stuck NoCapacity: p-amd64: there is no type of amd64 with 8 to 64 cores and 8Gi to 64Gi as the class wants it"
+    );
+    assert_eq!(
+        check("offers gone"),
         lines(&[
-            "working NoCapacity: p-amd64: there is no type of amd64 with 8 to 64 cores and 8Gi to 64Gi as the class wants it",
+            "working NoCapacity: p-amd64: no machine of amd64 with 8 to 64 cores and 8Gi to 64Gi can be had: 1 of 1 types are nowhere in stock",
             "again in 300 s"
         ])
     );
@@ -156,7 +160,7 @@ fn a_line_that_is_to_go_releases_its_machines_first() {
     assert_eq!(
         show(&plan(&resource, &seen, now()), &resource, &seen),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "~ m-1 p-amd64-latest: mark snapshot s-1 to go with it",
             "- m-1 p-amd64-latest  20 GiB, created 2026-11-21T02:17:30Z, unused"
         ])
@@ -172,7 +176,7 @@ fn a_machine_whose_image_is_refused_is_not_kept_for_ever() {
         assert_eq!(
             given_up,
             lines(&[
-                "- i-1 b is released",
+                "- i-1 release b",
                 "working Building: p-amd64: i-1 is given up: its image could not be begun",
                 "remember build-failed amd64 v i-1",
                 "again in 15 s",
@@ -197,5 +201,36 @@ fn a_machine_is_not_kept_for_an_image_that_does_not_come_in_half_a_day() {
         seen.images[0].created = Some(Timestamp::from_millis(created));
         let plan = plan(&resource, &seen, now());
         assert_eq!(plan.steps.len() == 1, is_kept, "{:?}", plan.steps);
+    }
+}
+
+#[test]
+fn a_script_that_succeeds_makes_up_for_nothing_while_its_image_fails() {
+    let spec = r#"{"backoff": {"limit": 3}}"#;
+    let first = "command i-1 v ok 200\n lost m-1 v 190\n lost m-2 v 180";
+    assert_eq!(
+        check_of(
+            spec,
+            &format!("{first}\n command i-2 v ok 100\n lost m-3 v 90")
+        ),
+        "stuck BuildFailed: p-amd64: 3 machines or images of version v failed in a row; see why, then change spec.forceNonce"
+    );
+    // The script of another machine succeeded after them, and it was no failure that came next.
+    let made = check_of(
+        spec,
+        &format!("{first}\n command i-2 v ok 100\n command i-3 v ok 80\n lost m-3 v 70"),
+    );
+    assert!(made.starts_with("+ new launch"), "{made}");
+}
+
+#[test]
+fn a_machine_that_was_taken_away_before_its_script_needs_a_token_of_its_own_next_time() {
+    for (minutes, attempts) in [(4, 0), (5, 1)] {
+        let resource = resource("{}");
+        let seen = seen(&format!("was i-1 v {minutes}"), &resource);
+        let steps = plan(&resource, &seen, now()).steps;
+        let launch = serde_json::to_string(&steps[0].op).expect("an effect is data");
+        let attempt = format!("\"attempt\":{attempts}}}");
+        assert!(launch.contains(&attempt), "{minutes}: {launch}");
     }
 }

@@ -36,14 +36,14 @@ fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
     assert_eq!(
         check("builder i-1 v running 2 +118\n online i-1"),
         lines(&[
-            "~ i-1 b is provisioned, at most 35m",
+            "~ i-1 provision b, at most 35m",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );
     assert_eq!(
         check("builder i-1 v running 16 +104"),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "working Building: p-amd64: i-1 is given up: it never took commands",
             "remember build-failed amd64 v i-1",
             "again in 15 s"
@@ -57,7 +57,7 @@ fn images_a_provisioned_machine_once_it_is_stopped() {
     assert_eq!(
         check(&format!("builder i-1 v running 9 +111\n{command}")),
         lines(&[
-            "~ i-1 b is stopped",
+            "~ i-1 stop b",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
     );
@@ -78,7 +78,7 @@ fn images_a_provisioned_machine_once_it_is_stopped() {
     assert_eq!(
         check(&format!("builder i-1 v stopped 80 +40\n{command}")),
         lines(&[
-            "~ i-1 b is not released at 2026-11-21T12:40:00Z",
+            "~ i-1 keep b beyond 2026-11-21T12:40:00Z",
             "+ i-1 b → image p-amd64-202611211040",
             "working ImageNotAvailable: there is no Available image of p-amd64 yet"
         ])
@@ -98,7 +98,7 @@ fn keeps_the_machine_until_its_image_is_there() {
     assert_eq!(
         check("builder i-1 v stopped 90 +30\n image m-1 v making 202611211151"),
         lines(&[
-            "~ i-1 b is not released at 2026-11-21T12:30:00Z",
+            "~ i-1 keep b beyond 2026-11-21T12:30:00Z",
             "working Building: p-amd64: the image p-amd64-202611211151 is being made",
             "since 2026-11-21T02:17:30Z",
             "again in 120 s"
@@ -113,7 +113,7 @@ fn keeps_the_machine_until_its_image_is_there() {
     );
     assert_eq!(
         check("builder i-1 v stopped 9 +111\n image m-1 v there latest"),
-        "- i-1 b is released"
+        "- i-1 release b"
     );
     assert_eq!(check("image m-1 v there latest"), "");
 }
@@ -137,7 +137,7 @@ fn a_failed_script_releases_the_machine_and_backs_off() {
     assert_eq!(
         check("builder i-1 v running 9 +111\n command i-1 v 3 1"),
         lines(&[
-            "- i-1 b is released",
+            "- i-1 release b",
             "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:00:00Z",
             "again in 15 s"
         ])
