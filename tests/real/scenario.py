@@ -35,8 +35,9 @@ ORDER = {
     "RegionId": REGION,
     "ImageId": "m-sdkbase",
     "InstanceType": "ecs.c7.large",
-    "VSwitchId": "vsw-sdk",
-    "SecurityGroupId": "sg-sdk",
+    "ZoneId": "cn-hangzhou-k",
+    "VSwitchId": "vsw-bp1demok",
+    "SecurityGroupId": "sg-bp1demo",
     "SystemDisk": {"Category": "cloud_essd", "Size": "40"},
 }
 
