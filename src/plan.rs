@@ -113,6 +113,8 @@ pub struct Unmanaged {
 pub struct Rent {
     /// The machine.
     pub object: String,
+    /// Its type and where it is, as in `ecs.c7.large in cn-hangzhou-k`.
+    pub machine: String,
     /// What an hour costs, in millionths of a CNY.
     pub hourly_millionths: u64,
     /// Since when.

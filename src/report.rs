@@ -17,6 +17,7 @@ use crate::retry::Waits;
 use crate::status::{Condition, Truth};
 
 pub use markdown::escape;
+pub use rent::cny;
 pub use text::{Style, printable};
 
 /// What a run, or a plan, says.
@@ -35,10 +36,6 @@ pub struct Report {
     pub unknown: Vec<(ResourceId, UnknownObject)>,
     /// Objects that were seen and left alone.
     pub unmanaged: Vec<Unmanaged>,
-    /// Machines of ours that are paid for by the hour, as last seen.
-    pub rents: Vec<Rent>,
-    /// Work that goes on in the cloud until it is done, as last seen.
-    pub underway: Vec<(ResourceId, Underway)>,
     /// Requests.
     pub calls: Calls,
     /// Whether anything was carried out, or only planned.
@@ -56,6 +53,10 @@ pub struct Resource {
     pub conditions: Vec<Condition>,
     /// What others may use of it.
     pub outputs: BTreeMap<String, String>,
+    /// Machines that are paid for by the hour for it, as last seen.
+    pub rents: Vec<Rent>,
+    /// Work for it that goes on in the cloud until it is done, as last seen.
+    pub underway: Vec<Underway>,
 }
 
 /// How a resource is at the end of a run, in one word.

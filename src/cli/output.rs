@@ -21,7 +21,7 @@ pub(super) struct Output {
 }
 
 /// Why a command ended without doing its work.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Failure {
     pub(super) code: u8,
     pub(super) message: String,

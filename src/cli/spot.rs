@@ -38,16 +38,13 @@ pub(super) fn spot(global: &Global, wanted: &Class, output: Output) -> Result<u8
     })?;
     let none = found.ranking.why_none(class);
     let none = none.map(|why| Failure::new(1, &format!("{}: {why}", found.id)));
-    if let (Some(failure), Form::Text) = (none.clone(), output.form) {
-        return Err(failure);
-    }
-    if wanted.env {
-        let lines = found.env();
-        output::print(&lines);
-        workflow::append("GITHUB_OUTPUT", &lines).map_err(|it| Failure::unfit(&it))?;
-        return Ok(0);
-    }
     match output.form {
+        Form::Text if none.is_some() => {}
+        Form::Text if wanted.env => {
+            let lines = found.env();
+            output::print(&lines);
+            workflow::append("GITHUB_OUTPUT", &lines).map_err(|it| Failure::unfit(&it))?;
+        }
         Form::Text => output::print(&found.text(class)),
         Form::Json => output::print_json(&found.json()),
         Form::Markdown => output::print(&found.markdown(class)),
@@ -123,7 +120,7 @@ impl Found {
 
     /// What it took and what was left out.
     fn closing(&self, class: &instance_class::Spec) -> String {
-        let (asked, calls) = (self.ranking.asked, self.calls);
+        let (asked, calls) = (self.ranking.asked.len(), self.calls);
         let reasons = self.ranking.dropped.reasons(class);
         let reasons = reasons.iter().map(|it| format!("\nLeft out: {it}."));
         let reasons: String = reasons.collect();
@@ -169,7 +166,7 @@ impl Found {
             "currency": "CNY",
             "candidates": self.ranking.candidates,
             "dropped": self.ranking.dropped,
-            "pricesAsked": self.ranking.asked,
+            "pricesAsked": self.ranking.asked.len(),
             "calls": self.calls,
         })
     }

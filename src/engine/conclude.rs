@@ -28,11 +28,10 @@ pub(super) fn conclude(
         let Some(declared) = run.inventory.resources.get(id) else {
             continue;
         };
-        let (resource_state, outcome, outputs) = match planned {
+        let (resource_state, outcome) = match planned {
             Err(fault) => (
                 report::State::Unseen(fault.clone()),
                 status::Outcome::Unseen(fault),
-                BTreeMap::new(),
             ),
             Ok(planned) => {
                 let refused = refused(run, state, declared.as_ref(), planned);
@@ -43,22 +42,21 @@ pub(super) fn conclude(
                     notices: &planned.plan.notices,
                     open: open.clone(),
                 };
-                (
-                    seen_state(&planned.plan.health, open.as_ref()),
-                    outcome,
-                    planned.outputs.clone(),
-                )
+                (seen_state(&planned.plan.health, open.as_ref()), outcome)
             }
         };
         let entry = state.record.resources.entry(id.clone()).or_default();
         let standing = run.standing.as_slice();
         entry.conditions = conditions(&entry.conditions, (&outcome, standing), look.now);
+        let seen = planned.as_ref().ok();
         concluded.insert(
             id.clone(),
             Resource {
                 state: resource_state,
                 conditions: entry.conditions.clone(),
-                outputs,
+                outputs: seen.map(|it| it.outputs.clone()).unwrap_or_default(),
+                rents: seen.map(|it| it.plan.rents.clone()).unwrap_or_default(),
+                underway: seen.map(|it| it.plan.underway.clone()).unwrap_or_default(),
             },
         );
     }
@@ -143,13 +141,14 @@ fn seen_state(health: &Health, open: Option<&Open>) -> report::State {
     }
 }
 
-/// Whether waiting for a resource is over: it is as declared, or only a person can change that.
+/// Whether waiting for a resource is over: it is as declared, or only a person can change that, and no machine is paid for
+/// meanwhile.
 pub(super) fn is_over(resource: &Resource) -> bool {
     match &resource.state {
-        report::State::Ready
-        | report::State::Suspended
-        | report::State::Stalled
-        | report::State::Refused => true,
+        report::State::Suspended => true,
+        report::State::Ready | report::State::Stalled | report::State::Refused => {
+            resource.rents.is_empty()
+        }
         report::State::Working | report::State::FactUnknown => false,
         report::State::Unseen(fault) => fault.class.is_final(),
     }

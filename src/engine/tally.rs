@@ -5,7 +5,7 @@ use std::io;
 
 use crate::clock::Timestamp;
 use crate::ids::ResourceId;
-use crate::plan::{Rent, Unmanaged};
+use crate::plan::Unmanaged;
 use crate::providers::Calls;
 use crate::report::{self, Action, Outcome, Report};
 use crate::retry::Waits;
@@ -96,15 +96,6 @@ impl Tally {
             .collect();
         unmanaged.sort();
         unmanaged.dedup_by(|a, b| a.object == b.object);
-        let mut rents: Vec<Rent> = planned()
-            .flat_map(|(_, it)| it.plan.rents.clone())
-            .collect();
-        rents.sort();
-        rents.dedup();
-        let underway = planned().flat_map(|(id, it)| {
-            let mine = it.plan.underway.iter();
-            mine.map(move |it| (id.clone(), it.clone()))
-        });
         Report {
             started_at: self.started_at,
             seen_at: look.now,
@@ -112,8 +103,6 @@ impl Tally {
             actions,
             unknown: unknown.collect(),
             unmanaged,
-            rents,
-            underway: underway.collect(),
             calls: self.calls(run),
             applied: mode == Mode::Apply,
             ran_out: false,

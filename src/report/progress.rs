@@ -17,14 +17,14 @@ const CELLS: u64 = 24;
 impl Report {
     /// A line for each thing that goes on; it changes only when something else does.
     pub fn underway_lines(&self) -> impl Iterator<Item = String> {
-        let line = |(id, it): &(ResourceId, Underway)| printable(&format!("{id}: {}", line(it)));
-        self.underway.iter().map(line)
+        self.underway()
+            .map(|(id, it)| printable(&format!("{id}: {}", line(it))))
     }
 
     /// A line for each resource that is waited for without anything that goes on.
     pub fn waiting_lines(&self) -> impl Iterator<Item = String> {
-        let is_waited_for = |(id, it): &(&ResourceId, &Resource)| {
-            it.state == State::Working && self.underway.iter().all(|(of, _)| of != *id)
+        let is_waited_for = |(_, it): &(&ResourceId, &Resource)| {
+            it.state == State::Working && it.underway.is_empty()
         };
         let waiting = self.resources.iter().filter(is_waited_for);
         waiting.filter_map(|(id, it)| {
@@ -39,12 +39,12 @@ impl Report {
             let text = printable(&bar(it, self.seen_at));
             text.chars().take(columns).collect()
         };
-        self.underway.iter().map(|(_, it)| bar(it)).collect()
+        self.underway().map(|(_, it)| bar(it)).collect()
     }
 
     /// The same for programs.
     pub(super) fn underway_json(&self) -> Vec<Value> {
-        let underway = self.underway.iter().map(|(resource, it)| {
+        let underway = self.underway().map(|(resource, it)| {
             json!({
                 "resource": resource,
                 "object": it.object,
@@ -55,6 +55,11 @@ impl Report {
             })
         });
         underway.collect()
+    }
+
+    fn underway(&self) -> impl Iterator<Item = (&ResourceId, &Underway)> {
+        let resources = self.resources.iter();
+        resources.flat_map(|(id, it)| it.underway.iter().map(move |it| (id, it)))
     }
 }
 

@@ -143,16 +143,16 @@ impl Report {
         let calls = self.calls.total();
         let resources = self.resources.len();
         if self.actions.is_empty() && self.unknown.is_empty() {
-            let converged = match (self.is_converged(), self.ran_out) {
-                (true, _) => "No changes.",
-                (false, true) => "No changes. The time ran out before everything was as declared.",
-                (false, false) => "No changes, but not everything is as declared.",
+            let (converged, end) = match (self.is_converged(), self.ran_out) {
+                (true, _) => ("No changes.", ""),
+                (false, false) => ("No changes, but not everything is as declared.", ""),
+                (false, true) => (
+                    "No changes, but not everything is as declared.",
+                    " The time ran out.",
+                ),
             };
-            return format!(
-                "{converged} {} , {calls} calls.",
-                count(resources, "resource")
-            )
-            .replace(" ,", ",");
+            let resources = count(resources, "resource");
+            return format!("{converged} {resources}, {calls} calls.{end}");
         }
         let is_counted: fn(&Outcome) -> bool = if self.applied {
             |it| matches!(it, Outcome::Done | Outcome::AlreadyDone)
@@ -184,10 +184,9 @@ impl Report {
             (false, false) => "Not everything is as declared yet.",
         };
         format!(
-            "Done: {create} created, {change} changed, {delete} deleted, {failed} failed, {refused} refused, {unknown} unknown. {} , {calls} calls. {end}",
+            "Done: {create} created, {change} changed, {delete} deleted, {failed} failed, {refused} refused, {unknown} unknown. {}, {calls} calls. {end}",
             count(resources, "resource")
         )
-        .replace(" ,", ",")
     }
 }
 

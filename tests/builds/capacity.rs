@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reconcile::plan::Rent;
+use reconcile::report::cny;
 use serde_json::{Value, json};
 
 use super::{DAY, check_built, instances, lab, launches, said};
@@ -125,8 +127,9 @@ fn a_machine_whose_reconciler_never_comes_back_ends_by_itself() {
         let _ = lab.once(1).await;
         assert_eq!(instances(lab).len(), 1);
         let looked = lab.once(2).await;
-        let [rent] = looked.rents.as_slice() else {
-            panic!("one machine is paid for: {:?}", looked.rents);
+        let rents: Vec<&Rent> = looked.resources.values().flat_map(|it| &it.rents).collect();
+        let [rent] = rents.as_slice() else {
+            panic!("one machine is paid for: {rents:?}");
         };
         let (cost, more) = rent.by(rent.since);
         let (until, more) = rent.until.zip(more).expect("it ends by itself");
@@ -134,11 +137,7 @@ fn a_machine_whose_reconciler_never_comes_back_ends_by_itself() {
         assert!((cost, minutes) <= (0, 121), "{minutes} minutes");
         figure(
             "a builder, if everything of ours died with its launch: minutes, CNY at most",
-            &format!(
-                "{minutes}, {}.{:03}",
-                more / 1_000_000,
-                more % 1_000_000 / 1_000
-            ),
+            &format!("{minutes}, {}", cny(more)),
         );
         lab.wait(DAY).await;
         assert_eq!(instances(lab), []);

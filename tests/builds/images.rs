@@ -66,7 +66,7 @@ fn images_that_fail_again_and_again_are_given_up_and_no_guard_stands_in_the_way(
         }
         let report = lab.converge(31).await;
         assert!(
-            said(&report).contains("6 machines or images of version"),
+            said(&report).contains("6 builds of version"),
             "{}",
             said(&report)
         );
@@ -90,7 +90,7 @@ fn a_quota_that_refuses_the_image_does_not_keep_the_machine() {
         }
         let report = lab.converge(61).await;
         assert!(
-            said(&report).contains("2 machines or images of version"),
+            said(&report).contains("2 builds of version"),
             "{}",
             said(&report)
         );

@@ -5,6 +5,7 @@ mod demo;
 mod files;
 mod forms;
 mod lookup;
+mod progress;
 mod readme;
 mod refusals;
 mod saved_plans;

@@ -107,7 +107,10 @@ fn w13_pa7_a8_a_script_that_fails_makes_no_image_and_its_last_words_outlive_the_
         let report = lab.converge(1).await;
         assert_eq!((made(lab), instances(lab)), (vec![], vec![]));
         let said = said(&report);
-        assert!(said.contains("(exit code 3: "), "{said}");
+        assert!(
+            said.contains("exit code 3)") && said.contains("at work"),
+            "{said}"
+        );
     });
 }
 

@@ -107,9 +107,9 @@ impl<'a> Search<'a> {
     pub(super) fn end(self) -> Ranking {
         Ranking {
             candidates: self.candidates,
-            types: (self.market.types.listing.clone(), self.market.types.calls),
-            asked: self.asked.len(),
+            asked: self.asked,
             dropped: self.dropped,
+            listings: BTreeMap::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Asks what there is and what it costs, as little as the choice needs.
 
+use std::collections::BTreeMap;
+
 use crate::fault::{Class, Fault};
 use crate::kinds::aliyun_region;
 use crate::providers::Clients;
@@ -47,5 +49,16 @@ pub async fn rank(
         let quotes = aliyun.quotes(&place, &types).await?;
         search.take(&types, &quotes);
     }
-    Ok(search.end())
+    let mut ranking = search.end();
+    ranking.listings = BTreeMap::from([
+        (filter.listing(), market.types.calls),
+        (format!("stock {:?}", class.purchase()), 1),
+        (format!("vSwitches of {vpc}"), 1),
+    ]);
+    let prices = ranking
+        .asked
+        .iter()
+        .map(|it| (format!("prices of {it}"), 1));
+    ranking.listings.extend(prices);
+    Ok(ranking)
 }

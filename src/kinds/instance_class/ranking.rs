@@ -1,6 +1,6 @@
 //! What a choice comes to: the machines to try, and in words why there is none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -15,12 +15,12 @@ use super::spec::Spec;
 pub struct Ranking {
     /// The first is the best; empty: there is none.
     pub candidates: Vec<Candidate>,
-    /// What the listing of types is called, and how many calls it took.
-    pub types: (String, u64),
-    /// How many types' prices were needed.
-    pub asked: usize,
+    /// The types whose prices were needed.
+    pub asked: BTreeSet<String>,
     /// What was left out.
     pub dropped: Dropped,
+    /// The fewest calls that tell this, by listing; equal listings are read once for all.
+    pub listings: BTreeMap<String, u64>,
 }
 
 /// One machine to try.

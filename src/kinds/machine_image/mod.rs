@@ -4,6 +4,7 @@ mod build;
 mod builders;
 mod change;
 pub mod guest;
+mod latest;
 mod names;
 mod op;
 mod plan;

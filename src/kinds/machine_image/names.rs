@@ -13,9 +13,14 @@ use super::build::{self, Wanted};
 use super::seen::{Image, Phase, Seen};
 use super::spec::{Adopt, Spec};
 
+/// What the names of all images of an architecture begin with, as in `runner-amd64`.
+pub(super) fn line(spec: &Spec, architecture: Architecture) -> String {
+    format!("{}-{architecture}", spec.name_prefix)
+}
+
 /// The name that consumers look up.
 pub(super) fn latest(spec: &Spec, architecture: Architecture) -> String {
-    format!("{}-{architecture}-latest", spec.name_prefix)
+    format!("{}-latest", line(spec, architecture))
 }
 
 /// Whether `name` is exactly `<prefix>-<arch>-YYYYMMDDHHMM`.
@@ -40,11 +45,7 @@ pub(super) fn free_dated(
 ) -> String {
     let mut minute = created.unwrap_or(Timestamp::EPOCH);
     loop {
-        let name = format!(
-            "{}-{architecture}-{}",
-            spec.name_prefix,
-            minute.minute_digits()
-        );
+        let name = format!("{}-{}", line(spec, architecture), minute.minute_digits());
         if !taken.contains(&name) {
             return name;
         }

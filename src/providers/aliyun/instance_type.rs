@@ -36,8 +36,6 @@ pub struct InstanceType {
 pub struct InstanceTypes {
     /// All of them.
     pub all: Vec<InstanceType>,
-    /// What the listing that told it is called: its filters.
-    pub listing: String,
     /// How many calls that took; none: they were read within a day before.
     pub calls: u64,
 }
@@ -77,6 +75,13 @@ impl TypeFilter {
                 .extend(numbered.map(|(it, number)| (format!("{name}.{number}"), it.clone())));
         }
         parameters
+    }
+
+    /// What the listing of these types is called.
+    pub fn listing(&self) -> String {
+        let parameters = self.parameters();
+        let filters = parameters.iter().map(|(name, it)| format!(" {name}={it}"));
+        format!("types{}", filters.collect::<String>())
     }
 
     /// Whether a type passes: what the service filters is looked at again.
@@ -126,15 +131,8 @@ impl Aliyun {
         let parameters = filter.parameters();
         let read = || async {
             let now = self.http.now();
-            let filters = parameters.iter().map(|(name, it)| format!("{name}={it}"));
-            let listing = format!("types {}", filters.collect::<Vec<_>>().join(" "));
             if let Some(all) = self.catalogue.get(place, &parameters, now) {
-                let calls = 0;
-                return Ok(InstanceTypes {
-                    all,
-                    listing,
-                    calls,
-                });
+                return Ok(InstanceTypes { all, calls: 0 });
             }
             let listed = self.list_by_token(place, &TYPES, &parameters).await?;
             let all = listed.items().iter().filter(|it| filter.accepts(it));
@@ -142,11 +140,7 @@ impl Aliyun {
             self.catalogue.put(place, &parameters, (&all, listed.at()));
             let read = u64::try_from(listed.items().len()).unwrap_or(u64::MAX);
             let calls = read.div_ceil(TYPES.page_size).max(1);
-            Ok(InstanceTypes {
-                all,
-                listing,
-                calls,
-            })
+            Ok(InstanceTypes { all, calls })
         };
         let key = (place.clone(), filter.clone());
         self.types.get(&key, read).await

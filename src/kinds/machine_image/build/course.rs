@@ -7,27 +7,20 @@ use crate::ids::{InstanceId, InvocationId};
 use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
 use crate::plan::Why;
-use crate::providers::aliyun::Progress;
 use crate::resource::Resource;
 
+use super::super::names;
 use super::super::seen::{Image, Phase as ImagePhase, Seen};
 use super::super::spec::Spec;
-use super::super::{names, recipe};
+use super::awaited::Await;
 use super::base::Base;
-use super::history::{History, Loss, Lost, history};
+use super::history::{Failure, History, Loss, Lost, history};
 use super::seen::{Bench, Builder, version};
 
-/// What took longer was not one build.
-const TOOK_MAX: Duration = Duration::from_secs(24 * 3600);
 /// For how long a machine is kept for its image: what takes longer is not waited for at a machine's price.
 const MAKING_MAX: Duration = Duration::from_secs(12 * 3600);
 /// A machine that is needed is not released within this.
 const NEEDED: Duration = Duration::from_secs(45 * 60);
-
-/// How soon a look is worth it while a machine changes its state.
-pub(super) const SOON: Duration = Duration::from_secs(15);
-/// How late at most while a script runs or an image is made: a script that failed is paid for until somebody sees it.
-const LATE: Duration = Duration::from_secs(120);
 
 /// What is wanted of the images of one architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,21 +67,6 @@ pub(super) enum Stage<'a> {
     Await(Await),
     /// Nothing will change until somebody changes something.
     Stuck(Why),
-}
-
-/// What is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Await {
-    /// In words.
-    pub(super) why: Why,
-    /// When it is worth a look.
-    pub(super) look_again: Duration,
-    /// Since when it goes on; none: it is over at once, or nobody works on it.
-    pub(super) since: Option<Timestamp>,
-    /// When it was over in the past; none: nothing tells.
-    pub(super) expected: Option<Timestamp>,
-    /// How much of it is done, in percent; none: nothing tells.
-    pub(super) percent: Option<u8>,
 }
 
 /// How far the build of one architecture is.
@@ -142,7 +120,10 @@ impl Course<'_> {
 
     /// The command whose end a person must see.
     pub(super) fn failed_command(&self) -> Option<InvocationId> {
-        self.history.command.map(|it| it.id.clone())
+        match self.history.failure {
+            Some(Failure::Script(command)) => Some(command.id.clone()),
+            Some(Failure::GivenUp(_)) | None => None,
+        }
     }
 }
 
@@ -190,7 +171,7 @@ pub(super) struct Judge<'a> {
     pub(super) architecture: Architecture,
     pub(super) now: Timestamp,
     /// Our images, the newest first.
-    images: Vec<&'a Image>,
+    pub(super) images: Vec<&'a Image>,
     pub(super) course: Course<'a>,
 }
 
@@ -204,7 +185,7 @@ impl<'a> Judge<'a> {
         let mine = builders.into_iter().find(|it| it.version == version);
         self.course.builder = mine;
         if let Some(builder) = mine {
-            self.mark(Loss::Seen, builder.id.as_str());
+            self.remember(Loss::Seen, builder.id.as_str(), "");
         }
         self.release_others(mine);
         self.count_failed_images(&version);
@@ -220,29 +201,12 @@ impl<'a> Judge<'a> {
         }
         if self.bench.commands.is_none() {
             self.course.needs = Some(Need::Commands);
-            return waiting("looking at earlier builds", SOON);
+            return Stage::Await(Await::briefly("looking at earlier builds"));
         }
         match mine {
             Some(builder) => self.with_builder(builder),
             None => self.without_builder(),
         }
-    }
-
-    fn no_base(&self) -> String {
-        let architecture = self.architecture;
-        let wanted = match &self.resource.spec.base {
-            Some(recipe::Base::Family(families)) => {
-                let family = families.get(&architecture).map_or("", String::as_str);
-                format!("of the family {family}")
-            }
-            Some(recipe::Base::Query(it)) => {
-                let (owner, distribution, release) =
-                    (it.owner.name(), &it.distribution, &it.release);
-                format!("of {distribution} {release}, owner {owner},")
-            }
-            None => "that fits spec.base".to_owned(),
-        };
-        format!("there is no Available image {wanted} for {architecture}, so nothing can be built")
     }
 
     /// The machines for this architecture; those whose tag does not say which one are nobody's.
@@ -278,37 +242,6 @@ impl<'a> Judge<'a> {
         self.images.iter().find(is_of_version).copied()
     }
 
-    /// Images that could not be made are deleted; that they were there is remembered.
-    fn count_failed_images(&mut self, version: &str) {
-        let is_failed = |it: &&&Image| {
-            it.phase == ImagePhase::Failed
-                && it.tags.get(tags::VERSION).is_some_and(|it| it == version)
-        };
-        let failed: Vec<&Image> = self.images.iter().filter(is_failed).copied().collect();
-        for image in failed {
-            self.lose(image.id.as_str());
-        }
-    }
-
-    /// Remembers a failure that no command tells of; the first look at it counts.
-    pub(super) fn lose(&mut self, object: &str) {
-        self.mark(Loss::GivenUp, object);
-    }
-
-    fn mark(&mut self, kind: Loss, object: &str) {
-        let is_known = |it: &Lost| it.object == object && it.kind == kind;
-        if self.bench.lost.iter().any(is_known) {
-            return;
-        }
-        self.course.lost.push(Lost {
-            kind,
-            architecture: self.architecture,
-            version: self.course.version.clone().unwrap_or_default(),
-            object: object.to_owned(),
-            at: self.now,
-        });
-    }
-
     /// The machine must be there until its image is.
     fn making(&mut self, image: &'a Image) -> Stage<'a> {
         let builders = self.builders().into_iter();
@@ -320,45 +253,12 @@ impl<'a> Judge<'a> {
             self.prolong(builder);
         }
         let what = format!("the image {} is being made", image.name);
-        match image.created {
-            Some(since) => Stage::Await(Await {
-                percent: image.progress.trim_end_matches('%').parse().ok(),
-                ..self.underway(&what, since, None)
-            }),
-            None => waiting(&what, LATE),
-        }
-    }
-
-    /// Something that goes on: the longer it has, the less a bit more matters, and where earlier builds tell when it is over,
-    /// a look before is seldom worth it.
-    pub(super) fn underway(
-        &self,
-        what: &str,
-        since: Timestamp,
-        expected: Option<Timestamp>,
-    ) -> Await {
-        let rest = expected.map_or(Duration::ZERO, |it| it.since(self.now));
-        let pace = rest.max(self.now.since(since) / 2);
-        Await {
-            why: Why::new("Building", what),
-            look_again: pace.clamp(SOON, LATE),
-            since: Some(since),
-            expected,
-            percent: None,
-        }
-    }
-
-    /// When the machine is likely to be provisioned and stopped: the last one that was had its image begun so long after it
-    /// was launched.
-    pub(super) fn expected(&self, builder: &Builder) -> Option<Timestamp> {
-        let took = self.images.iter().find_map(|it| {
-            let launched = it.tags.get(tags::BUILD_TIMESTAMP)?.parse().ok()?;
-            let launched = Timestamp::EPOCH.plus(Duration::from_secs(launched));
-            it.created
-                .map(|it| it.since(launched))
-                .filter(|it| *it < TOOK_MAX)
-        })?;
-        Some(builder.created?.plus(took))
+        Stage::Await(match image.created {
+            Some(since) => self
+                .underway(&what, since, None)
+                .done(image.progress.trim_end_matches('%').parse().ok()),
+            None => Await::briefly(what),
+        })
     }
 
     pub(super) fn prolong(&mut self, builder: &'a Builder) {
@@ -379,66 +279,6 @@ impl<'a> Judge<'a> {
             None => Stage::Launch(self.course.history.attempts),
         }
     }
-
-    pub(super) fn stuck(&self) -> Option<Stage<'a>> {
-        let limit = self.resource.spec.backoff.limit;
-        let failed = self.course.history.failed;
-        (failed >= limit).then(|| {
-            let version = self.course.version.as_deref().unwrap_or_default();
-            let (what, hint) = match self.course.history.command {
-                Some(_) => ("builds", "correct the script, or change spec.forceNonce"),
-                None => ("machines or images", "see why, then change spec.forceNonce"),
-            };
-            let (how, printed) = self.printed();
-            let message = format!(
-                "{failed} {what} of version {version} failed in a row{how}; {hint}{printed}"
-            );
-            Stage::Stuck(Why::new("BuildFailed", message))
-        })
-    }
-
-    pub(super) fn backing_off(&self, due: Timestamp) -> Stage<'a> {
-        let times = self.course.history.in_vain.max(1);
-        let (how, printed) = self.printed();
-        let message = format!("{times} in a row came to nothing{how}; next at {due}{printed}");
-        Stage::Await(Await {
-            why: Why::new("BuildFailed", message),
-            look_again: due.since(self.now).max(SOON),
-            since: None,
-            expected: None,
-            percent: None,
-        })
-    }
-
-    /// How the last script that failed ended, and what it printed last, on lines of its own.
-    fn printed(&self) -> (String, String) {
-        let Some(command) = self.course.history.command else {
-            return (String::new(), String::new());
-        };
-        let how = match &command.progress {
-            Progress::Failed {
-                exit_code: Some(code),
-                ..
-            } => format!("exit code {code}"),
-            Progress::Failed { why, .. } => why.clone(),
-            Progress::Running | Progress::Succeeded => String::new(),
-        };
-        let printed = self.bench.printed.get(&command.id);
-        let printed = printed.filter(|it| !it.is_empty());
-        let lines = printed.map_or_else(String::new, |it| format!("\n{it}"));
-        (format!(" ({how})"), lines)
-    }
-}
-
-/// Something that does not last.
-pub(super) fn waiting<'a>(what: &str, look_again: Duration) -> Stage<'a> {
-    Stage::Await(Await {
-        why: Why::new("Building", what),
-        look_again,
-        since: None,
-        expected: None,
-        percent: None,
-    })
 }
 
 /// Whether an image in some phase was made of a machine.

@@ -1,6 +1,6 @@
 //! What became of the builds of a version so far: counted from the cloud, so that a lost data directory does not reset it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -9,7 +9,7 @@ use crate::providers::aliyun::Progress;
 
 use super::seen::{Bench, Command};
 
-/// What no command tells of: a machine or an image that was given up, or that a machine was there at all.
+/// What no command tells of: that a machine or an image was given up, or that a machine was there at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// What became of it.
@@ -20,6 +20,8 @@ pub struct Lost {
     pub version: String,
     /// The machine or the image.
     pub object: String,
+    /// Why it was given up, in words; empty: it was not.
+    pub why: String,
     /// When that was seen first.
     pub at: Timestamp,
 }
@@ -29,7 +31,7 @@ pub struct Lost {
 pub enum Loss {
     /// It was given up.
     GivenUp,
-    /// It was there: a machine that is so no more, and never had a command, was taken away.
+    /// It was there: a machine that is so no more was taken away.
     Seen,
 }
 
@@ -48,26 +50,29 @@ impl Loss {
 impl Lost {
     /// The name under which it is remembered.
     pub(super) fn name(&self) -> String {
-        let (prefix, architecture, version) =
-            (self.kind.prefix(), self.architecture, &self.version);
-        format!("{prefix} {architecture} {version} {}", self.object)
+        let (prefix, architecture) = (self.kind.prefix(), self.architecture);
+        let (version, object, why) = (&self.version, &self.object, &self.why);
+        let name = format!("{prefix} {architecture} {version} {object} {why}");
+        name.trim_end().to_owned()
+    }
+
+    fn read(name: &str, at: Timestamp) -> Option<Self> {
+        let mut words = name.splitn(5, ' ');
+        let prefix = words.next()?;
+        Some(Self {
+            kind: Loss::ALL.into_iter().find(|it| it.prefix() == prefix)?,
+            architecture: Architecture::named(words.next()?)?,
+            version: words.next()?.to_owned(),
+            object: words.next()?.to_owned(),
+            why: words.next().unwrap_or_default().to_owned(),
+            at,
+        })
     }
 }
 
 /// What was remembered.
 pub(super) fn lost(remembered: &BTreeMap<String, Timestamp>) -> Vec<Lost> {
-    let read = |(name, at): (&String, &Timestamp)| {
-        let mut words = name.split_whitespace();
-        let prefix = words.next()?;
-        let kind = Loss::ALL.into_iter().find(|it| it.prefix() == prefix)?;
-        Some(Lost {
-            kind,
-            architecture: Architecture::named(words.next()?)?,
-            version: words.next()?.to_owned(),
-            object: words.next()?.to_owned(),
-            at: *at,
-        })
-    };
+    let read = |(name, at): (&String, &Timestamp)| Lost::read(name, *at);
     remembered.iter().filter_map(read).collect()
 }
 
@@ -87,12 +92,21 @@ pub(super) struct History<'a> {
     pub(super) attempts: usize,
     /// How many builds failed in a row by the version's own fault.
     pub(super) failed: u32,
-    /// How many came to nothing in a row, for whatever reason.
+    /// How many came to nothing, for whatever reason.
     pub(super) in_vain: u32,
     /// When the last one did.
     pub(super) last: Option<Timestamp>,
-    /// The last command that failed.
-    pub(super) command: Option<&'a Command>,
+    /// The last failure.
+    pub(super) failure: Option<Failure<'a>>,
+}
+
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure<'a> {
+    /// The script.
+    Script(&'a Command),
+    /// A machine or an image.
+    GivenUp(&'a Lost),
 }
 
 impl History<'_> {
@@ -104,95 +118,101 @@ impl History<'_> {
     }
 }
 
-/// What became of the builds of a version.
+/// What became of the builds of a version of which there is no image.
 pub(super) fn history<'a>(
     bench: &'a Bench,
     (architecture, now): (Architecture, Timestamp),
     version: &str,
 ) -> History<'a> {
-    let commands = bench.commands.iter().flatten();
-    let commands: Vec<&Command> = commands
-        .filter(|it| it.architecture == Some(architecture) && it.version == version)
-        .collect();
-    let is_lost = |it: &&Lost| {
-        let counts = it.kind == Loss::GivenUp || now.since(it.at) >= GONE_AFTER;
-        counts && it.architecture == architecture && it.version == version
-    };
-    let lost: Vec<&Lost> = bench.lost.iter().filter(is_lost).collect();
-    let mut objects: BTreeSet<&str> = lost.iter().map(|it| it.object.as_str()).collect();
-    let given_up: BTreeSet<&str> = lost
-        .iter()
-        .filter(|it| it.kind == Loss::GivenUp)
-        .map(|it| it.object.as_str())
-        .collect();
-    // These tell more than that they were seen.
-    let mut told_of = given_up.clone();
-    told_of.extend(commands.iter().map(|it| it.instance.as_str()));
-    told_of.extend(bench.builders.iter().map(|it| it.id.as_str()));
-    objects.extend(commands.iter().map(|it| it.instance.as_str()));
-    let end_of = |it: &&Lost| match it.kind {
-        Loss::GivenUp => Some((it.at, End::Failed(None))),
-        Loss::Seen if told_of.contains(it.object.as_str()) => None,
-        Loss::Seen => Some((it.at, End::CutOff)),
-    };
-    let mut ends: Vec<(Timestamp, End<'a>)> = lost.iter().filter_map(end_of).collect();
-    let told = commands
-        .iter()
-        .filter(|it| !given_up.contains(it.instance.as_str()));
-    ends.extend(told.filter_map(|it| end(it)));
+    let mut records: BTreeMap<&str, Record<'a>> = BTreeMap::new();
+    for command in bench.commands.iter().flatten() {
+        if command.architecture == Some(architecture) && command.version == version {
+            let record = records.entry(command.instance.as_str()).or_default();
+            record.command = Some(command);
+        }
+    }
+    for lost in &bench.lost {
+        if lost.architecture == architecture && lost.version == version {
+            let is_old = now.since(lost.at) >= GONE_AFTER;
+            match lost.kind {
+                Loss::GivenUp => records.entry(&lost.object).or_default().given_up = Some(lost),
+                Loss::Seen if is_old => records.entry(&lost.object).or_default().seen = Some(lost),
+                Loss::Seen => {}
+            }
+        }
+    }
+    let is_there = |it: &str| bench.builders.iter().any(|there| there.id.as_str() == it);
+    let ends = records.iter().filter_map(|(id, it)| it.end(is_there(id)));
+    let mut ends: Vec<(Timestamp, End<'a>)> = ends.collect();
     ends.sort_by_key(|(at, _)| *at);
     let mut history = History {
-        attempts: objects.len(),
+        attempts: records.len(),
         ..History::default()
     };
-    let mut ends = ends.into_iter().peekable();
-    while let Some((at, end)) = ends.next() {
-        let next = ends.peek().map(|(_, it)| *it);
-        history.count(at, end, next);
+    for (index, (at, end)) in ends.iter().enumerate() {
+        history.count(*at, *end, ends.get(index + 1).map(|(_, next)| *next));
     }
     history
 }
 
-/// How a build ended.
+impl<'a> History<'a> {
+    /// Counts how a build came to nothing; `next`: how the one after it did.
+    fn count(&mut self, at: Timestamp, end: End<'a>, next: Option<End<'a>>) {
+        self.in_vain += 1;
+        self.last = Some(at);
+        match (end, next) {
+            (End::Failed(failure), _) => {
+                self.failed += 1;
+                self.failure = Some(failure);
+            }
+            // The images of a machine whose script worked may fail all the same.
+            (End::Worked, Some(End::Failed(Failure::GivenUp(_)))) | (End::CutOff, _) => {}
+            (End::Worked, _) => (self.failed, self.failure) = (0, None),
+        }
+    }
+}
+
+/// How a build came to nothing.
 #[derive(Clone, Copy)]
 enum End<'a> {
-    Succeeded,
     /// By the fault of what was built.
-    Failed(Option<&'a Command>),
-    /// The machine went away under it.
+    Failed(Failure<'a>),
+    /// The machine went away under its script, or before.
     CutOff,
+    /// Its script worked; the machine is gone, and no image is there any more.
+    Worked,
 }
 
-fn end(command: &Command) -> Option<(Timestamp, End<'_>)> {
-    let at = command.finished.unwrap_or(command.created);
-    let end = match &command.progress {
-        Progress::Running => return None,
-        Progress::Succeeded => End::Succeeded,
-        Progress::Failed {
-            exit_code: None,
-            why,
-        } if !why.starts_with("Timeout") => End::CutOff,
-        Progress::Failed { .. } => End::Failed(Some(command)),
-    };
-    Some((at, end))
+/// What is known of a machine or an image.
+#[derive(Default)]
+struct Record<'a> {
+    command: Option<&'a Command>,
+    given_up: Option<&'a Lost>,
+    seen: Option<&'a Lost>,
 }
 
-impl<'a> History<'a> {
-    /// Counts how a build ended; `next`: how the one after it did.
-    fn count(&mut self, at: Timestamp, end: End<'a>, next: Option<End<'a>>) {
-        match (end, next) {
-            // That its script succeeded says nothing yet: its image may be made, or fail next.
-            (End::Succeeded, None | Some(End::Failed(None))) => return,
-            (End::Succeeded, Some(End::Succeeded | End::Failed(Some(_)) | End::CutOff)) => {
-                (self.failed, self.in_vain, self.command) = (0, 0, None);
-            }
-            (End::Failed(command), _) => {
-                self.failed += 1;
-                self.in_vain += 1;
-                self.command = command;
-            }
-            (End::CutOff, _) => self.in_vain += 1,
+impl<'a> Record<'a> {
+    /// When it came to nothing, and how; none: it is under way.
+    fn end(&self, is_there: bool) -> Option<(Timestamp, End<'a>)> {
+        if let Some(lost) = self.given_up {
+            return Some((lost.at, End::Failed(Failure::GivenUp(lost))));
         }
-        self.last = Some(at);
+        let Some(command) = self.command else {
+            return self
+                .seen
+                .filter(|_| !is_there)
+                .map(|it| (it.at, End::CutOff));
+        };
+        let end = match &command.progress {
+            Progress::Failed {
+                exit_code: None,
+                why,
+            } if !why.starts_with("Timeout") => End::CutOff,
+            Progress::Failed { .. } => End::Failed(Failure::Script(command)),
+            Progress::Running | Progress::Succeeded if is_there => return None,
+            Progress::Running => End::CutOff,
+            Progress::Succeeded => End::Worked,
+        };
+        Some((command.finished.unwrap_or(command.created), end))
     }
 }

@@ -15,6 +15,7 @@ use crate::providers::aliyun::{Command, Instance, Launch};
 use crate::resource::Resource;
 
 use super::super::guest;
+use super::super::names;
 use super::super::script::script;
 use super::super::seen::{self, Phase as ImagePhase};
 use super::super::spec::Spec;
@@ -48,32 +49,27 @@ pub struct Order {
     pub template: Launch,
 }
 
-/// What is launched of a candidate, in words.
-#[derive(Debug)]
-pub(super) struct Offer<'a>(&'a Candidate);
-
-impl fmt::Display for Offer<'_> {
+impl fmt::Display for Order {
+    /// Its best candidate, and how many others would do: which one it was shows where the machine is paid for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Candidate {
-            instance_type,
-            zone,
-            price,
-            ..
-        } = self.0;
-        write!(f, "{instance_type} in {zone}, {price} CNY/h")?;
-        match &self.0.limit {
-            Some(limit) => write!(f, ", at most {limit}"),
-            None => Ok(()),
+        write!(f, "{}", self.name)?;
+        let Some((first, others)) = self.candidates.split_first() else {
+            return Ok(());
+        };
+        let (machine, zone, price) = (&first.instance_type, &first.zone, first.price);
+        write!(f, ", {machine} in {zone}, {price} CNY/h")?;
+        if let Some(limit) = &first.limit {
+            write!(f, ", at most {limit}")?;
+        }
+        match others.len() {
+            0 => Ok(()),
+            1 => write!(f, ", or another one"),
+            count => write!(f, ", or one of {count} others"),
         }
     }
 }
 
 impl Order {
-    /// The best candidate, in words.
-    pub(super) fn first(&self) -> Offer<'_> {
-        Offer(self.candidates.first().expect("an order has a candidate"))
-    }
-
     /// What is launched of a candidate on a disk.
     fn launch(&self, candidate: &Candidate, disk: &str, release: Timestamp) -> Launch {
         let mut launch = Launch {
@@ -99,7 +95,8 @@ pub(super) fn order(
     let class = &bench.classes[&architecture];
     let region = &bench.region;
     let short = version.get(..8).unwrap_or(version);
-    let name = format!("{}-{architecture}-build-{short}", resource.spec.name_prefix);
+    let line = names::line(&resource.spec, architecture);
+    let name = format!("{line}-build-{short}");
     let mut all = region.required_tags.clone();
     all.extend(tags::ownership(&region.scope, &resource.id));
     all.insert(tags::VERSION.to_owned(), version.to_owned());
@@ -221,6 +218,17 @@ enum Tried {
     UsedUp,
 }
 
+impl Tried {
+    /// What became of a token that was taken, by whether its machine is there.
+    fn of(is_there: bool) -> Self {
+        if is_there {
+            Self::Launched
+        } else {
+            Self::UsedUp
+        }
+    }
+}
+
 /// Launches a machine.
 pub(super) async fn launch(
     clients: &Clients,
@@ -231,7 +239,10 @@ pub(super) async fn launch(
         let token = format!("{token}-{attempt}");
         match try_all(clients, op, (order, &token, attempt)).await? {
             Tried::Launched => return Ok(()),
-            Tried::Nowhere(fault) => return Err(fault),
+            Tried::Nowhere(fault) => {
+                let count = order.candidates.len();
+                return Err(fault.hint(&format!("that was the last of {count} candidates")));
+            }
             Tried::UsedUp => {}
         }
     }
@@ -271,20 +282,12 @@ async fn try_all(
                     let looks =
                         || async { Ok(clients.aliyun.instance(place, &id).await?.is_some()) };
                     let is_there = appears(clients, ACCEPTED_AFTER, looks).await?;
-                    return Ok(if is_there {
-                        Tried::Launched
-                    } else {
-                        Tried::UsedUp
-                    });
+                    return Ok(Tried::of(is_there));
                 }
                 Err(fault) if fault.class == Class::TokenUsed => {
                     let looks = || async { Ok(found(clients, op).await?.is_some()) };
                     let is_there = appears(clients, VISIBLE_AFTER, looks).await?;
-                    return Ok(if is_there {
-                        Tried::Launched
-                    } else {
-                        Tried::UsedUp
-                    });
+                    return Ok(Tried::of(is_there));
                 }
                 Err(fault) if fault.class == Class::DiskUnsupported => nowhere = Some(fault),
                 Err(fault) if fault.class == Class::NoCapacity => {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::providers::aliyun::Progress;
 
-use super::course::{Await, Judge, Need, SOON, Stage, waiting};
+use super::awaited::Await;
+use super::course::{Judge, Need, Stage};
 use super::history::{Loss, Lost};
 use super::seen::{Builder, Command, Phase};
 
@@ -21,14 +22,8 @@ const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 impl<'a> Judge<'a> {
     pub(super) fn with_builder(&mut self, builder: &'a Builder) -> Stage<'a> {
         match builder.phase {
-            Phase::Reclaimed => {
-                let what = format!("{} is taken back by the service", builder.id);
-                return waiting(&what, SOON);
-            }
-            Phase::Unknown => {
-                let what = format!("{} is in a status that we do not know", builder.id);
-                return waiting(&what, SOON);
-            }
+            Phase::Reclaimed => return brief(builder, "is taken back by the service"),
+            Phase::Unknown => return brief(builder, "is in a status that we do not know"),
             Phase::Starting | Phase::Running | Phase::Stopping | Phase::Stopped => {}
         }
         let commands = self.bench.commands.iter().flatten();
@@ -56,7 +51,7 @@ impl<'a> Judge<'a> {
         match &self.bench.online {
             None => {
                 self.course.needs = Some(Need::Agent(builder.id.clone()));
-                waiting("asking whether the machine takes commands", SOON)
+                brief(builder, "is asked whether it takes commands")
             }
             Some(online) if online.contains(&builder.id) => Stage::Provision(builder),
             Some(_) => self.coming_up(builder, "does not take commands yet"),
@@ -64,13 +59,13 @@ impl<'a> Judge<'a> {
     }
 
     fn coming_up(&self, builder: &Builder, how: &str) -> Stage<'a> {
-        let what = format!("{} {how}", builder.id);
         match builder.created {
-            Some(since) => Stage::Await(Await {
-                look_again: SOON,
-                ..self.underway(&what, since, self.expected(builder))
-            }),
-            None => waiting(&what, SOON),
+            Some(since) => {
+                let what = format!("{} {how}", builder.id);
+                let expected = self.expected(builder);
+                Stage::Await(self.underway(&what, since, expected).soon())
+            }
+            None => brief(builder, how),
         }
     }
 
@@ -113,7 +108,7 @@ impl<'a> Judge<'a> {
         let of_version = |it: &&&Lost| Some(&it.version) == self.course.version.as_ref();
         let failed = failed.iter().filter(of_version).count();
         if self.course.lost.iter().any(|it| it.kind == Loss::GivenUp) {
-            return waiting("the image could not be made", SOON);
+            return brief(builder, "has an image that could not be made");
         }
         if let Some(stuck) = self.stuck() {
             self.course
@@ -143,14 +138,19 @@ impl<'a> Judge<'a> {
             Phase::Running => Stage::Stop(builder),
             Phase::Stopped => Stage::Image(builder, failed),
             Phase::Starting | Phase::Stopping | Phase::Reclaimed | Phase::Unknown => {
-                waiting(&format!("{} is being stopped", builder.id), SOON)
+                brief(builder, "is being stopped")
             }
         }
     }
 
     fn give_up(&mut self, builder: &'a Builder, why: &'static str) -> Stage<'a> {
-        self.lose(builder.id.as_str());
+        self.remember(Loss::GivenUp, builder.id.as_str(), why);
         self.course.released.push((builder, why));
-        waiting(&format!("{} is given up: {why}", builder.id), SOON)
+        brief(builder, &format!("is given up: {why}"))
     }
+}
+
+/// Something that is over soon.
+fn brief<'a>(builder: &Builder, how: &str) -> Stage<'a> {
+    Stage::Await(Await::briefly(format!("{} {how}", builder.id)))
 }

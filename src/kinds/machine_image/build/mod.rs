@@ -1,10 +1,13 @@
 //! Building an image: a machine is launched, provisioned, stopped and imaged, and goes again.
 //!
-//! Each step is the answer to what is observed, so that a process may die anywhere. [`seen`] and [`base`] look, [`history`] counts past
-//! failures, [`course`] and [`machine`] judge how far a build is, [`steps`] says what that asks for, [`op`] and [`launch`] do it.
+//! Each step is the answer to what is observed, so that a process may die anywhere. [`seen`] and [`base`] look, [`history`]
+//! counts past failures, [`course`] judges how far a build is ([`machine`], [`failing`], [`awaited`]), [`steps`] says what
+//! that asks for, [`op`] and [`launch`] do it, [`why`] tells of a machine.
 
+mod awaited;
 mod base;
 mod course;
+mod failing;
 mod history;
 mod launch;
 mod machine;

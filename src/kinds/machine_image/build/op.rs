@@ -74,7 +74,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.subject.name;
         match &self.effect {
-            Effect::Launch { order, .. } => write!(f, "launch {name}, {}", order.first()),
+            Effect::Launch { order, .. } => write!(f, "launch {order}"),
             Effect::Provision(command) => {
                 write!(f, "provision {name}, at most {}", Span(command.timeout))
             }

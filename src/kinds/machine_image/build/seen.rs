@@ -65,6 +65,8 @@ pub struct Builder {
     pub version: String,
     /// How far it is.
     pub phase: Phase,
+    /// Its type and where it is, as in `ecs.c7.large in cn-hangzhou-k`.
+    pub machine: String,
     /// When it was created; none: the service does not say.
     pub created: Option<Timestamp>,
     /// When the service releases it by itself; none: never.
@@ -132,15 +134,10 @@ impl Bench {
         for id in self.printed.keys() {
             listings.insert(listing(&format!("output of {id}")), 1);
         }
-        for (architecture, offers) in &self.offers {
+        for offers in self.offers.values() {
             if let Fact::Known(ranking) = offers {
-                let what = format!("prices for {} {architecture}", self.owner);
-                let asked = u64::try_from(ranking.asked).unwrap_or(u64::MAX);
-                listings.insert(listing(&what), asked);
-                let (types, calls) = &ranking.types;
-                listings.insert(listing(types), *calls);
-                listings.insert(listing("stock"), 1);
-                listings.insert(listing("vSwitches"), 1);
+                let mine = ranking.listings.iter();
+                listings.extend(mine.map(|(what, calls)| (listing(what), *calls)));
             }
         }
         listings
@@ -274,6 +271,7 @@ pub(super) fn builder(seen: &aliyun::Instance) -> Builder {
         architecture: Architecture::named(&tag(tags::ARCHITECTURE)),
         version: tag(tags::VERSION),
         phase,
+        machine: format!("{} in {}", seen.instance_type, seen.zone),
         created: seen.created,
         release: seen.auto_release,
         price: tag(tags::PRICE),

@@ -1,10 +1,13 @@
 //! What a build asks for, as steps of the line's plan.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::fact::Fact;
 use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
-use crate::plan::{Cause, Health, Plan, Rent, Step, Underway, UnknownObject, Why};
+use crate::plan::{Cause, Health, Plan, Rent, Step, UnknownObject, Why};
+use crate::report::cny;
 use crate::resource::{Decimal, Resource};
 
 use super::super::change::Subject;
@@ -12,10 +15,14 @@ use super::super::names;
 use super::super::op::Op as AnyOp;
 use super::super::seen::Seen;
 use super::super::spec::Spec;
-use super::course::{Await, Course, Stage, course};
+use super::awaited::Await;
+use super::course::{Course, Stage, course};
 use super::launch;
 use super::op::{Effect, Op};
 use super::seen::{Bench, Builder};
+
+/// How soon it is worth asking again what is sold, where nothing was: each time a price for each type is asked for.
+const NO_CAPACITY: Duration = Duration::from_secs(15 * 60);
 
 /// Adds what the build of one architecture asks for. `served`: the names of the line are right.
 pub(in super::super) fn present(
@@ -28,7 +35,7 @@ pub(in super::super) fn present(
     let bench = match bench {
         Fact::Known(bench) => bench,
         Fact::Unknown(fault) => {
-            let object = format!("{}-{architecture}", resource.spec.name_prefix);
+            let object = names::line(&resource.spec, architecture);
             let reason = fault.to_string();
             return plan.unknown.push(UnknownObject { object, reason });
         }
@@ -38,6 +45,7 @@ pub(in super::super) fn present(
         seen,
         bench,
         architecture,
+        now,
     };
     draft.build(
         plan,
@@ -61,6 +69,7 @@ pub(in super::super) fn absent(
         seen,
         bench,
         architecture,
+        now: seen.at,
     };
     for builder in &bench.builders {
         if builder.architecture == Some(architecture) {
@@ -75,6 +84,7 @@ struct Draft<'a> {
     seen: &'a Seen,
     bench: &'a Bench,
     architecture: Architecture,
+    now: Timestamp,
 }
 
 impl Draft<'_> {
@@ -85,8 +95,7 @@ impl Draft<'_> {
         self.forget(plan, course);
         plan.rents.extend(self.rents());
         for (builder, why) in &course.released {
-            let cause = Cause::Upstream((*why).to_owned());
-            self.step(plan, self.on(builder, Effect::Release), cause);
+            self.release(plan, builder, why);
         }
         for builder in &course.prolonged {
             if let Some(from) = builder.release {
@@ -108,8 +117,7 @@ impl Draft<'_> {
         match &course.stage {
             Stage::Built => {
                 if let Some(builder) = course.builder.filter(|_| served) {
-                    let cause = Cause::Upstream("its image is there".to_owned());
-                    self.step(plan, self.on(builder, Effect::Release), cause);
+                    self.release(plan, builder, "its image is there");
                 }
             }
             Stage::Launch(attempt) => self.launch(plan, course, *attempt),
@@ -139,29 +147,22 @@ impl Draft<'_> {
         let soonest = plan.look_again.map_or(look_again, |it| it.min(look_again));
         plan.look_again = Some(soonest);
         plan.worsen(Health::Working(self.named(&what.why)));
-        plan.underway.extend(what.since.map(|since| Underway {
-            object: self.line(),
-            phase: what.why.message.clone(),
-            since,
-            expected: what.expected,
-            percent: what.percent,
-        }));
+        plan.underway.extend(what.underway.clone());
     }
 
     /// What our machines cost, where their tag tells.
     fn rents(&self) -> Vec<Rent> {
-        let rent = |it: &Builder| {
-            Some(Rent {
-                object: it.id.to_string(),
-                hourly_millionths: it.price.parse::<Decimal>().ok()?.millionths(),
-                since: it.created?,
-                until: it.release,
-            })
-        };
         let mine = self.bench.builders.iter();
         mine.filter(|it| it.architecture == Some(self.architecture))
             .filter_map(rent)
             .collect()
+    }
+
+    /// Gives a machine back, and says what it cost.
+    fn release(&self, plan: &mut Plan<AnyOp>, builder: &Builder, why: &str) {
+        let cost = rent(builder).map(|it| format!("; it cost {} CNY", cny(it.by(self.now).0)));
+        let cause = Cause::Upstream(format!("{why}{}", cost.unwrap_or_default()));
+        self.step(plan, self.on(builder, Effect::Release), cause);
     }
 
     fn named(&self, why: &Why) -> Why {
@@ -170,7 +171,7 @@ impl Draft<'_> {
 
     /// What the images of the architecture are called, without their end.
     fn line(&self) -> String {
-        format!("{}-{}", self.resource.spec.name_prefix, self.architecture)
+        names::line(&self.resource.spec, self.architecture)
     }
 
     /// What was remembered of other versions does not matter any more.
@@ -208,9 +209,7 @@ impl Draft<'_> {
             if offers.dropped.types == 0 {
                 return plan.worsen(Health::Stuck(self.named(&why)));
             }
-            let again = std::time::Duration::from_secs(300);
-            plan.look_again = Some(plan.look_again.map_or(again, |it| it.min(again)));
-            return plan.worsen(Health::Working(self.named(&why)));
+            return self.wait(plan, &Await::another(why, NO_CAPACITY));
         }
         let (Some(version), Some(base)) = (&course.version, course.base) else {
             return;
@@ -287,4 +286,15 @@ impl Draft<'_> {
             group: None,
         });
     }
+}
+
+/// What a machine costs; none: its tag does not tell.
+fn rent(builder: &Builder) -> Option<Rent> {
+    Some(Rent {
+        object: builder.id.to_string(),
+        machine: builder.machine.clone(),
+        hourly_millionths: builder.price.parse::<Decimal>().ok()?.millionths(),
+        since: builder.created?,
+        until: builder.release,
+    })
 }

@@ -104,8 +104,8 @@ fn offers() -> Ranking {
     };
     Ranking {
         candidates: vec![candidate],
-        types: ("types".to_owned(), 0),
-        asked: 1,
+        asked: BTreeSet::from(["ecs.c7.large".to_owned()]),
+        listings: BTreeMap::new(),
         dropped: Dropped::default(),
     }
 }
@@ -147,17 +147,9 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
                 let online = bench.online.get_or_insert_default();
                 online.insert(InstanceId::new(id));
             }
-            [how @ ("lost" | "was"), object, of, when] => bench.lost.push(Lost {
-                kind: if *how == "was" {
-                    Loss::Seen
-                } else {
-                    Loss::GivenUp
-                },
-                architecture: Architecture::Amd64,
-                version: named(of),
-                object: (*object).to_owned(),
-                at: at(when),
-            }),
+            [how @ ("lost" | "was"), object, of, when] => {
+                bench.lost.push(lost(how, (object, &named(of)), at(when)));
+            }
             ["base", "none"] => {
                 let lookup = bench.bases.get_mut(&Architecture::Amd64);
                 lookup.expect("it has one").base = None;
@@ -175,6 +167,22 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
     seen
 }
 
+fn lost(how: &str, (object, version): (&str, &str), at: Timestamp) -> Lost {
+    let kind = if how == "was" {
+        Loss::Seen
+    } else {
+        Loss::GivenUp
+    };
+    Lost {
+        kind,
+        architecture: Architecture::Amd64,
+        version: version.to_owned(),
+        object: object.to_owned(),
+        why: "it failed".to_owned(),
+        at,
+    }
+}
+
 fn builder(
     id: &str,
     version: &str,
@@ -186,6 +194,7 @@ fn builder(
         architecture: Some(Architecture::Amd64),
         version: version.to_owned(),
         phase: phase_of(phase),
+        machine: "ecs.c7.large in cn-hangzhou-k".to_owned(),
         created: Some(created),
         release: Some(release),
         price: "0.08".to_owned(),

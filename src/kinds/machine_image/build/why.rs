@@ -6,6 +6,7 @@ use crate::kinds::tags;
 use crate::plan::{Because, Fate};
 use crate::resource::Resource;
 
+use super::super::names;
 use super::super::seen::Seen;
 use super::super::spec::Spec;
 use super::course::{Course, Stage, course};
@@ -59,7 +60,7 @@ fn judged(
     if let Some((_, why)) = released {
         return (Fate::Goes, (*why).to_owned());
     }
-    let line = format!("{}-{architecture}", resource.spec.name_prefix);
+    let line = names::line(&resource.spec, architecture);
     match work(&course) {
         None => (Fate::Goes, format!("the image of {line} is there")),
         Some(work) => (Fate::Kept, format!("it builds {line}: {work}")),

@@ -45,7 +45,7 @@ fn waits_while_the_machine_comes_up_and_until_it_takes_commands() {
         lines(&[
             "- i-1 release b",
             "working Building: p-amd64: i-1 is given up: it never took commands",
-            "remember build-failed amd64 v i-1",
+            "remember build-failed amd64 v i-1 it never took commands",
             "again in 15 s"
         ])
     );
@@ -138,14 +138,14 @@ fn a_failed_script_releases_the_machine_and_backs_off() {
         check("builder i-1 v running 9 +111\n command i-1 v 3 1"),
         lines(&[
             "- i-1 release b",
-            "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:00:00Z",
+            "working BuildFailed: p-amd64: a build came to nothing (its script ended with exit code 3); next at 2026-11-21T12:00:00Z",
             "again in 15 s"
         ])
     );
     assert_eq!(
         check("command i-1 v 3 0"),
         lines(&[
-            "working BuildFailed: p-amd64: 1 in a row came to nothing (exit code 3); next at 2026-11-21T12:01:00Z",
+            "working BuildFailed: p-amd64: a build came to nothing (its script ended with exit code 3); next at 2026-11-21T12:01:00Z",
             "again in 60 s"
         ])
     );
@@ -159,7 +159,7 @@ fn a_failed_script_releases_the_machine_and_backs_off() {
     assert_eq!(
         check("command i-1 v 3 9\n command i-2 v 4 1"),
         lines(&[
-            "working BuildFailed: p-amd64: 2 in a row came to nothing (exit code 4); next at 2026-11-21T12:01:00Z",
+            "working BuildFailed: p-amd64: 2 builds came to nothing (its script ended with exit code 4); next at 2026-11-21T12:01:00Z",
             "again in 60 s"
         ])
     );
@@ -171,7 +171,7 @@ fn gives_a_version_up_after_so_many_failures_in_a_row() {
     let spec = r#"{"backoff": {"limit": 2}}"#;
     assert_eq!(
         check_of(spec, twice),
-        "stuck BuildFailed: p-amd64: 2 builds of version v failed in a row (Timeout); correct the script, or change spec.forceNonce"
+        "stuck BuildFailed: p-amd64: 2 builds of version v failed in a row (its script: Timeout): mend that, or change spec.forceNonce"
     );
     assert_eq!(
         check_of(spec, "command i-1 v 3 99\n command i-2 old 3 50"),
