@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use reconcile::clock::{Clock, Timestamp, VirtualClock};
 use reconcile::engine::{self, Extent, Flags, Inventory, Run, Selection, State, load};
 use reconcile::kind::Registration;
+use reconcile::kinds::tags::{BUILD_TIMESTAMP, BUILDER};
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
 use reconcile::sim::history::{Event, What};
@@ -350,7 +351,9 @@ impl Lab {
     }
 }
 
-/// Everything that exists, in a form that two runs can be compared by: no times, for they differ after a crash.
+/// Everything that exists, in a form that two runs can be compared by: no times, for they differ after a crash, and no
+/// ids of what was built meanwhile. An image that was once in the way of its family stays out of it; what the family
+/// gives, the oracle holds against what is declared.
 pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
     let now = lab.now();
     let regions = lab.scenario.regions.clone();
@@ -358,10 +361,19 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
         let mut state = Vec::new();
         for region in &regions {
             for image in world.images(region.as_str(), now) {
-                state.push(format!(
-                    "{} {} {:?} {} {:?}",
-                    image.image_id, image.image_name, image.status, image.image_family, image.tags
-                ));
+                let is_built = image.source.is_some();
+                let id = if is_built {
+                    "built"
+                } else {
+                    image.image_id.as_str()
+                };
+                let family = image.image_family.trim_end_matches("-retired");
+                let mut tags = image.tags.clone();
+                tags.retain(|key, _| {
+                    !is_built || ![BUILDER, BUILD_TIMESTAMP].contains(&key.as_str())
+                });
+                let (name, status) = (&image.image_name, image.status);
+                state.push(format!("{id} {name} {status:?} {family} {tags:?}"));
             }
             for instance in world.instances(region.as_str(), now) {
                 let tags: BTreeMap<_, _> = instance
@@ -375,7 +387,14 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
                 ));
             }
             for snapshot in world.snapshots(region.as_str(), now) {
-                state.push(format!("{} {:?}", snapshot.snapshot_id, snapshot.tags));
+                // So the cloud calls what it makes along with an image.
+                let is_made = snapshot.snapshot_name.starts_with("Created_from_");
+                let id = if is_made {
+                    "made"
+                } else {
+                    snapshot.snapshot_id.as_str()
+                };
+                state.push(format!("{id} {:?}", snapshot.tags));
             }
         }
         for (host, name) in world.repositories() {

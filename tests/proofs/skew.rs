@@ -51,12 +51,14 @@ fn run(case: &Case, ahead: i64) -> (Vec<Event>, Vec<String>) {
 fn gist(history: &[Event]) -> Vec<String> {
     let gist = |it: &Event| {
         let text = format!("{:?}", it.what);
-        let what = text
-            .split("idle-since")
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        format!("{} {what}", it.at.millis() / 30_000)
+        let what = text.split("idle-since").next().unwrap_or_default();
+        // Each time that is said of an object has digits of its own.
+        let times = what.split("Timestamp(").map(|it| {
+            let digits = it.find(|it: char| !it.is_ascii_digit()).unwrap_or(0);
+            &it[digits..]
+        });
+        let what: Vec<&str> = times.collect();
+        format!("{} {}", it.at.millis() / 30_000, what.concat())
     };
     history.iter().map(gist).collect()
 }
@@ -71,7 +73,10 @@ fn a_clock_that_is_off_changes_neither_what_happens_nor_when() {
         let (right, expected) = run(case, 0);
         let (history, state) = run(case, *ahead);
         assert_eq!(state, expected, "{} {ahead}", case.name);
-        assert_eq!(gist(&history), gist(&right), "{} {ahead}", case.name);
+        for (one, other) in gist(&history).iter().zip(gist(&right)) {
+            assert_eq!(*one, other, "{} {ahead}", case.name);
+        }
+        assert_eq!(history.len(), right.len(), "{} {ahead}", case.name);
     });
     figure(
         "clocks that are off, enumerated and passed (C8), every case",
