@@ -1,9 +1,10 @@
 //! What became of the builds of a version so far: counted from the cloud, so that a lost data directory does not reset it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::ids::InstanceId;
 use crate::kinds::architecture::Architecture;
 use crate::providers::aliyun::Progress;
 
@@ -116,6 +117,23 @@ impl History<'_> {
         let wait = BACKOFF_FIRST.saturating_mul(1 << times.min(16));
         Some(self.last?.plus(wait.min(BACKOFF_MAX)))
     }
+}
+
+/// The machines that were there for a version and that no listing shows.
+pub(super) fn unseen(bench: &Bench, architecture: Architecture, version: &str) -> Vec<InstanceId> {
+    let commands = bench.commands.iter().flatten();
+    let commands = commands
+        .filter(|it| it.architecture == Some(architecture) && it.version == version)
+        .map(|it| it.instance.as_str());
+    let lost = bench.lost.iter().filter(|it| {
+        it.kind == Loss::Seen && it.architecture == architecture && it.version == version
+    });
+    let all: BTreeSet<&str> = commands.chain(lost.map(|it| it.object.as_str())).collect();
+    let is_shown = |it: &&str| bench.builders.iter().any(|shown| shown.id.as_str() == *it);
+    all.into_iter()
+        .filter(|it| !is_shown(it))
+        .map(InstanceId::new)
+        .collect()
 }
 
 /// What became of the builds of a version of which there is no image.

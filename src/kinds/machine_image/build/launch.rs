@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
-use crate::ids::Token;
+use crate::ids::{InstanceId, Token};
 use crate::kind::Check;
 use crate::kinds::architecture::Architecture;
 use crate::kinds::instance_class::{Candidate, SystemDisk};
@@ -20,14 +20,15 @@ use super::super::script::script;
 use super::super::seen::{self, Phase as ImagePhase};
 use super::super::spec::Spec;
 use super::base::Base;
+use super::history;
 use super::op::Op;
 use super::seen::{Bench, Builder};
 
 /// Tokens that one pass may use up.
 const ATTEMPTS_MAX: usize = 8;
-/// How long a machine that somebody launched may take to show in listings.
-const VISIBLE_AFTER: Duration = Duration::from_secs(120);
-/// How long a machine that was accepted may take to show; one that does not is taken to be out of stock after all.
+/// How long a machine that somebody launched may take to show in listings: nothing else tells of it.
+const VISIBLE_AFTER: Duration = Duration::from_secs(300);
+/// How long a machine that was accepted may take to show, before it is asked whether it is there at all.
 const ACCEPTED_AFTER: Duration = Duration::from_secs(60);
 /// How long removing all traces takes at most, once the script has ended.
 const CLEANING_MAX: Duration = Duration::from_secs(300);
@@ -47,6 +48,8 @@ pub struct Order {
     pub disks: Vec<String>,
     /// What is the same wherever it is.
     pub template: Launch,
+    /// Machines that were launched for the same before and that no listing shows: they must be gone.
+    pub earlier: Vec<InstanceId>,
 }
 
 impl fmt::Display for Order {
@@ -132,6 +135,7 @@ pub(super) fn order(
             .map(|it| it.name().to_owned())
             .collect(),
         template,
+        earlier: history::unseen(bench, architecture, version),
     }
 }
 
@@ -181,6 +185,13 @@ pub(super) async fn check(clients: &Clients, op: &Op, order: &Order) -> Result<C
     clients.aliyun.prove_instances_visible(place).await?;
     if found(clients, op).await?.is_some() {
         return Ok(Check::AlreadyDone);
+    }
+    for id in &order.earlier {
+        if exists(clients, op, id).await? {
+            return Ok(Check::Stale(format!(
+                "{id} is there, though no listing shows it"
+            )));
+        }
     }
     let images = clients.aliyun.images_now(place).await?;
     let is_built = |it: &&crate::providers::aliyun::Image| {
@@ -281,7 +292,8 @@ async fn try_all(
                     let place = &op.subject.place;
                     let looks =
                         || async { Ok(clients.aliyun.instance(place, &id).await?.is_some()) };
-                    let is_there = appears(clients, ACCEPTED_AFTER, looks).await?;
+                    let is_there = appears(clients, ACCEPTED_AFTER, looks).await?
+                        || exists(clients, op, &id).await?;
                     return Ok(Tried::of(is_there));
                 }
                 Err(fault) if fault.class == Class::TokenUsed => {
@@ -299,6 +311,17 @@ async fn try_all(
         }
     }
     Ok(nowhere.map_or(Tried::UsedUp, Tried::Nowhere))
+}
+
+/// Whether a machine that no listing shows is there all the same. A listing may be late, a request to delete is not: one for
+/// a machine that vanished for lack of stock is answered `InvalidInstanceId.NotFound` (ECS API reference, `DeleteInstance`),
+/// a dry run like any other.
+async fn exists(clients: &Clients, op: &Op, id: &InstanceId) -> Result<bool, Fault> {
+    match clients.aliyun.prove_deletable(&op.subject.place, id).await {
+        Ok(()) => Ok(true),
+        Err(fault) if fault.class == Class::Gone => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Looks until something shows, for so long at most.
