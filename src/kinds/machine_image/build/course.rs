@@ -196,8 +196,12 @@ impl<'a> Judge<'a> {
                 return wait;
             }
         }
-        if self.image_of(&version, ImagePhase::Available).is_some() {
+        if let Some(built) = self.image_of(&version, ImagePhase::Available) {
+            self.remember(Loss::Built, built.id.as_str(), "");
             return Stage::Built;
+        }
+        if let Some(wait) = self.missed(&version) {
+            return wait;
         }
         if self.bench.commands.is_none() {
             self.course.needs = Some(Need::Commands);

@@ -1,6 +1,7 @@
 //! Builds that fail: what is remembered of them, when the next one may begin, when it is given up, and in what words.
 
 use crate::clock::Timestamp;
+use crate::kinds::architecture::Architecture;
 use crate::kinds::tags;
 use crate::plan::Why;
 use crate::providers::aliyun::Progress;
@@ -9,8 +10,8 @@ use super::super::recipe;
 use super::super::seen::{Image, Phase as ImagePhase};
 use super::awaited::Await;
 use super::course::{Judge, Stage};
-use super::history::{Failure, Loss, Lost};
-use super::seen::Command;
+use super::history::{Failure, GONE_AFTER, Loss, Lost};
+use super::seen::{Bench, Command};
 
 impl<'a> Judge<'a> {
     /// Images that could not be made are deleted; that they were there is remembered.
@@ -43,6 +44,25 @@ impl<'a> Judge<'a> {
             why: why.to_owned(),
             at: self.now,
         });
+    }
+
+    /// An image that was there and that a listing does not show may be there all the same, until it was missed for so long
+    /// that no listing is as late.
+    pub(super) fn missed(&mut self, version: &str) -> Option<Stage<'a>> {
+        let bench = self.bench;
+        let of = (self.architecture, version);
+        let mut built = of_kind(bench, of, Loss::Built);
+        let (image, due) = built.find_map(|built| {
+            let mut missing = of_kind(bench, of, Loss::Missing);
+            let since = missing.find(|it| it.object == built.object);
+            let due = since.map_or(self.now, |it| it.at).plus(GONE_AFTER);
+            (due > self.now).then_some((&built.object, due))
+        })?;
+        self.remember(Loss::Missing, image, "");
+        let message =
+            format!("{image} is not shown any more; if it stays so, it is built anew at {due}");
+        let why = Why::new("ImageMissing", message);
+        Some(Stage::Await(Await::another(why, due.since(self.now))))
     }
 
     /// Whether the version is given up.
@@ -113,4 +133,15 @@ fn ended(command: &Command) -> String {
         Progress::Failed { why, .. } => format!("its script: {why}"),
         Progress::Running | Progress::Succeeded => String::new(),
     }
+}
+
+/// What of one kind is remembered of a version.
+fn of_kind<'b>(
+    bench: &'b Bench,
+    (architecture, version): (Architecture, &str),
+    kind: Loss,
+) -> impl Iterator<Item = &'b Lost> {
+    bench.lost.iter().filter(move |it| {
+        it.kind == kind && it.architecture == architecture && it.version == version
+    })
 }

@@ -10,7 +10,7 @@ use crate::providers::aliyun::Progress;
 
 use super::seen::{Bench, Command};
 
-/// What no command tells of: that a machine or an image was given up, or that a machine was there at all.
+/// What no command tells of: that a machine or an image was given up, or that it was there at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// What became of it.
@@ -34,16 +34,22 @@ pub enum Loss {
     GivenUp,
     /// It was there: a machine that is so no more was taken away.
     Seen,
+    /// The image was there, as good as done.
+    Built,
+    /// It was not there any more.
+    Missing,
 }
 
 impl Loss {
-    const ALL: [Self; 2] = [Self::GivenUp, Self::Seen];
+    const ALL: [Self; 4] = [Self::GivenUp, Self::Seen, Self::Built, Self::Missing];
 
     /// How the names begin under which it is remembered.
     fn prefix(self) -> &'static str {
         match self {
             Self::GivenUp => "build-failed",
             Self::Seen => "build-machine",
+            Self::Built => "build-image",
+            Self::Missing => "build-missing",
         }
     }
 }
@@ -84,7 +90,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(3600);
 
 /// A machine that was seen so long ago and is not seen now is gone: no listing is so much behind. Before that it may be
 /// there, and a launch asks by the same token.
-const GONE_AFTER: Duration = Duration::from_secs(5 * 60);
+pub(super) const GONE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// What became of the builds of one version for one architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +161,7 @@ pub(super) fn history<'a>(
             match lost.kind {
                 Loss::GivenUp => records.entry(&lost.object).or_default().given_up = Some(lost),
                 Loss::Seen if is_old => records.entry(&lost.object).or_default().seen = Some(lost),
-                Loss::Seen => {}
+                Loss::Seen | Loss::Built | Loss::Missing => {}
             }
         }
     }

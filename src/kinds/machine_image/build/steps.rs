@@ -17,6 +17,7 @@ use super::super::seen::Seen;
 use super::super::spec::Spec;
 use super::awaited::Await;
 use super::course::{Course, Stage, course};
+use super::history::{Loss, Lost};
 use super::launch;
 use super::op::{Effect, Op};
 use super::seen::{Bench, Builder};
@@ -174,15 +175,18 @@ impl Draft<'_> {
         names::line(&self.resource.spec, self.architecture)
     }
 
-    /// What was remembered of other versions does not matter any more.
+    /// What was remembered of other versions does not matter any more, nor that something was missed that is there.
     fn forget(&self, plan: &mut Plan<AnyOp>, course: &Course<'_>) {
         let Some(version) = &course.version else {
             return;
         };
         let lost = self.bench.lost.iter();
-        let of_others =
-            lost.filter(|it| it.architecture == self.architecture && it.version != *version);
-        for lost in of_others {
+        let is_shown = |id: &str| self.seen.images.iter().any(|it| it.id.as_str() == id);
+        let is_past = |it: &&Lost| {
+            it.version != *version || (it.kind == Loss::Missing && is_shown(&it.object))
+        };
+        let of_it = lost.filter(|it| it.architecture == self.architecture);
+        for lost in of_it.filter(is_past) {
             plan.remember.insert(lost.name().into(), None);
         }
     }
