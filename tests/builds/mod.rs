@@ -6,6 +6,7 @@ mod bases;
 mod capacity;
 mod crashes;
 mod created;
+mod days;
 mod faults;
 mod images;
 mod machines;

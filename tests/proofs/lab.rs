@@ -372,7 +372,10 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
                 tags.retain(|key, _| {
                     !is_built || ![BUILDER, BUILD_TIMESTAMP].contains(&key.as_str())
                 });
-                let (name, status) = (&image.image_name, image.status);
+                let name = image
+                    .image_name
+                    .trim_end_matches(|it: char| is_built && it.is_ascii_digit());
+                let status = image.status;
                 state.push(format!("{id} {name} {status:?} {family} {tags:?}"));
             }
             for instance in world.instances(region.as_str(), now) {

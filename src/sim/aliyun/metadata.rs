@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::sim::aliyun::wire::{Incoming, Refusal};
 
@@ -23,10 +23,16 @@ struct Action {
     product: String,
     methods: Vec<String>,
     required: Vec<String>,
-    /// Patterns of names, and the letter of their type.
-    allowed: Vec<(String, char)>,
+    /// By the pattern of the name, the letter of the type.
+    #[serde(deserialize_with = "by_pattern")]
+    allowed: BTreeMap<String, char>,
     #[serde(default, rename = "sdk_only_params")]
     newer: Vec<String>,
+}
+
+fn by_pattern<'de, D: Deserializer<'de>>(pairs: D) -> Result<BTreeMap<String, char>, D::Error> {
+    let pairs: Vec<(String, char)> = Deserialize::deserialize(pairs)?;
+    Ok(pairs.into_iter().collect())
 }
 
 fn metadata() -> &'static Metadata {
@@ -68,11 +74,7 @@ pub(super) fn check(incoming: &Incoming) -> Result<(), Refusal> {
 }
 
 fn check_parameter(action: &Action, name: &str, value: &str) -> Result<(), Refusal> {
-    let allowed = action
-        .allowed
-        .iter()
-        .find(|(pattern, _)| fits(pattern, name));
-    let Some((_, kind)) = allowed else {
+    let Some(kind) = action.allowed.get(&pattern(name)) else {
         let first = name.split('.').next().unwrap_or(name);
         let is_newer = action.newer.iter().any(|it| it == first);
         if is_newer || is_common(name) || metadata().hidden.contains(name) {
@@ -103,10 +105,7 @@ fn check_gaps(action: &Action, incoming: &Incoming) -> Result<(), Refusal> {
         let mut parts = name.split('.');
         if let (Some(list), Some(number)) = (parts.next(), parts.next())
             && let Ok(number) = number.parse()
-            && action
-                .allowed
-                .iter()
-                .any(|(pattern, _)| is_list(pattern, list))
+            && action.allowed.keys().any(|it| is_list(it, list))
         {
             numbers.entry(list).or_default().insert(number);
         }
@@ -121,21 +120,16 @@ fn check_gaps(action: &Action, incoming: &Incoming) -> Result<(), Refusal> {
 
 const ANY_NUMBER: &str = "[1-9][0-9]*";
 
-/// Matches the only form that the patterns have: words and numbers with dots between them.
-fn fits(pattern: &str, name: &str) -> bool {
+/// The pattern that a name fits, in the only form that patterns have: words and numbers with dots between them.
+fn pattern(name: &str) -> String {
     let is_number = |it: &str| {
         !it.starts_with('0') && !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit())
     };
-    let mut words = pattern.split("\\.");
-    let mut parts = name.split('.');
-    loop {
-        match (words.next(), parts.next()) {
-            (None, None) => return true,
-            (Some(ANY_NUMBER), Some(part)) if is_number(part) => {}
-            (Some(word), Some(part)) if word == part => {}
-            _ => return false,
-        }
-    }
+    let parts = name.split('.');
+    let words: Vec<&str> = parts
+        .map(|it| if is_number(it) { ANY_NUMBER } else { it })
+        .collect();
+    words.join("\\.")
 }
 
 fn is_list(pattern: &str, list: &str) -> bool {

@@ -299,18 +299,25 @@ pub(super) fn decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = tail;
-        let digits = tail.get(..2).and_then(|it| std::str::from_utf8(it).ok());
-        let escaped = digits.and_then(|it| u8::from_str_radix(it, 16).ok());
-        match (first, escaped) {
-            (b'+', _) => bytes.push(b' '),
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            (other, _) => bytes.push(*other),
+        match first {
+            b'+' => bytes.push(b' '),
+            b'%' => match escaped(tail) {
+                Some(byte) => {
+                    bytes.push(byte);
+                    rest = &tail[2..];
+                }
+                None => bytes.push(b'%'),
+            },
+            other => bytes.push(*other),
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The byte that two digits stand for.
+fn escaped(tail: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 /// ASSUMED: the JSON answer's fields as elements, lists as repeated ones.

@@ -147,7 +147,12 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
                 let online = bench.online.get_or_insert_default();
                 online.insert(InstanceId::new(id));
             }
-            [how @ ("lost" | "was"), object, of, when] => {
+            [
+                how @ ("lost" | "was" | "built" | "missing"),
+                object,
+                of,
+                when,
+            ] => {
                 bench.lost.push(lost(how, (object, &named(of)), at(when)));
             }
             ["base", "none"] => {
@@ -168,17 +173,18 @@ fn seen(text: &str, resource: &Resource<Spec>) -> Seen {
 }
 
 fn lost(how: &str, (object, version): (&str, &str), at: Timestamp) -> Lost {
-    let kind = if how == "was" {
-        Loss::Seen
-    } else {
-        Loss::GivenUp
+    let kind = match how {
+        "was" => Loss::Seen,
+        "built" => Loss::Built,
+        "missing" => Loss::Missing,
+        _ => Loss::GivenUp,
     };
     Lost {
         kind,
         architecture: Architecture::Amd64,
         version: version.to_owned(),
         object: object.to_owned(),
-        why: "it failed".to_owned(),
+        why: if how == "lost" { "it failed" } else { "" }.to_owned(),
         at,
     }
 }

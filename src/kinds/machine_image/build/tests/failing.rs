@@ -226,3 +226,34 @@ fn a_machine_that_was_taken_away_before_its_script_needs_a_token_of_its_own_next
         assert!(launch.contains(&attempt), "{minutes}: {launch}");
     }
 }
+
+#[test]
+fn an_image_that_is_not_shown_any_more_is_missed_for_a_while_before_it_is_built_anew() {
+    assert_eq!(
+        check("built m-1 v 90"),
+        lines(&[
+            "working ImageMissing: p-amd64: m-1 is not shown any more; if it stays so, it is built anew at 2026-11-21T12:05:00Z",
+            "remember build-missing amd64 v m-1",
+            "again in 300 s"
+        ])
+    );
+    assert_eq!(
+        check("built m-1 v 90\n missing m-1 v 4"),
+        lines(&[
+            "working ImageMissing: p-amd64: m-1 is not shown any more; if it stays so, it is built anew at 2026-11-21T12:01:00Z",
+            "again in 60 s"
+        ])
+    );
+    assert_eq!(
+        check("built m-1 v 90\n missing m-1 v 5"),
+        lines(&[
+            "+ new launch p-amd64-build-v, ecs.c7.large in cn-hangzhou-k, 0.08 CNY/h, at most 0.08",
+            "working ImageNotAvailable: there is no Available image of p-amd64 yet"
+        ])
+    );
+    let shown = check("built m-1 v 90\n missing m-1 v 4\n image m-1 v available latest");
+    assert!(
+        shown.contains("forget build-missing amd64 v m-1"),
+        "{shown}"
+    );
+}
