@@ -46,9 +46,11 @@ echo "image $image, the same when built again"
 
 # State files as they are, and as Kubernetes mounts a ConfigMap: links into a hidden folder.
 mkdir -p "$work/state/..2026"
-cp "$project"/state/*.yaml "$work/state/..2026/"
+cp "$project"/state/*.yaml "$project"/state/scripts/* "$work/state/..2026/"
+# The keys of a ConfigMap are no paths: a script lies beside the files that name it.
+sed -i 's|script: scripts/|script: |' "$work"/state/..2026/*.yaml
 ln -s ..2026 "$work/state/..data"
-for file in "$project"/state/*.yaml; do ln -s "..data/${file##*/}" "$work/state/${file##*/}"; done
+for file in "$work"/state/..2026/*; do ln -s "..data/${file##*/}" "$work/state/${file##*/}"; done
 for state in "$project/state" "$work/state"; do run -v "$state:/state:ro" "$image" check; done
 run -v "$project/state:/state:ro" "$image" --once --simulate --wait 2h | grep 'Everything is as declared.'
 
