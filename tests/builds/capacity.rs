@@ -1,5 +1,6 @@
 //! C7: no stock, a price that moved, a quota, machines that vanish or are taken back at any step.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reconcile::plan::Rent;
@@ -101,6 +102,56 @@ fn a_machine_that_is_reclaimed_at_any_step_is_replaced_and_nothing_is_left() {
     figure(
         "moments at which a builder was reclaimed (C7)",
         &moments.len().to_string(),
+    );
+}
+
+/// Where each call that changes something stands among those of its action.
+fn writes() -> Vec<(String, u64)> {
+    lab("", json!({})).block_on(async |lab| {
+        let report = lab.converge(1).await;
+        check_built(lab, &report);
+        let calls = lab.with_world(|it| it.calls().to_vec());
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        let mut writes = Vec::new();
+        for call in calls {
+            let count = seen.entry(call.action.clone()).or_default();
+            *count += 1;
+            if call.write {
+                writes.push((call.action, *count));
+            }
+        }
+        writes
+    })
+}
+
+/// There is no room for what is asked for, once or for an hour; then there is.
+#[test]
+fn a_quota_that_refuses_any_step_is_waited_for_and_nothing_is_left() {
+    let writes = writes();
+    let times = [1, 1_000_000];
+    let points: Vec<_> = writes
+        .iter()
+        .flat_map(|it| times.map(|times| (it, times)))
+        .collect();
+    each(&points, |((action, nth), times)| {
+        let refused = json!({
+            "action": action, "nth": nth, "fault": "status", "status": 403, "code": "QuotaExceed.Test", "times": times,
+        });
+        let what = format!("{action} {nth}, {times} times");
+        let lab = lab("", json!({"troubles": [refused]}));
+        lab.block_on(async |lab| {
+            let _ = lab.go_on(1, Duration::from_secs(3600)).await;
+            lab.trouble(&json!([]));
+            let report = lab.go_on(2, DAY).await;
+            assert!(report.is_converged(), "{what}: {}", report.to_json());
+            check_built(lab, &report);
+            assert!(launches(lab) <= 2, "{what}: {}", launches(lab));
+        });
+    });
+    assert!(points.len() > 10, "{points:?}");
+    figure(
+        "steps of a build that a quota refused (C7)",
+        &points.len().to_string(),
     );
 }
 
