@@ -134,6 +134,7 @@ fn a_quota_that_refuses_any_step_is_waited_for_and_nothing_is_left() {
         .flat_map(|it| times.map(|times| (it, times)))
         .collect();
     each(&points, |((action, nth), times)| {
+        let times = *times;
         let refused = json!({
             "action": action, "nth": nth, "fault": "status", "status": 403, "code": "QuotaExceed.Test", "times": times,
         });
@@ -145,7 +146,9 @@ fn a_quota_that_refuses_any_step_is_waited_for_and_nothing_is_left() {
             let report = lab.go_on(2, DAY).await;
             assert!(report.is_converged(), "{what}: {}", report.to_json());
             check_built(lab, &report);
-            assert!(launches(lab) <= 2, "{what}: {}", launches(lab));
+            // A machine that cannot be worked with for a long time is given up, and the next one comes later.
+            let most = if times == 1 { 1 } else { 3 };
+            assert!(launches(lab) <= most, "{what}: {}", launches(lab));
         });
     });
     assert!(points.len() > 10, "{points:?}");
