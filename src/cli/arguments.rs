@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// Make one pass: look, plan, guard, apply, look again, report
     #[arg(long)]
     pub(super) once: bool,
-    /// Make passes until every resource is ready or stalled, or so much time is up
+    /// Make passes until every resource is ready or stalled and no machine is paid for, or so much time is up
     #[arg(long, value_name = "DURATION", requires = "once", value_parser = duration)]
     pub(super) wait: Option<Duration>,
     #[command(flatten)]

@@ -63,7 +63,7 @@ impl Run<'_> {
 pub enum Extent {
     /// One pass.
     Once,
-    /// Passes until every resource is ready or stalled, or so much time is up.
+    /// Passes until every resource is ready or stalled and no machine is paid for, or so much time is up.
     Wait(Duration),
     /// Passes for as long as what one has changed shows the next one more to do.
     Burst,

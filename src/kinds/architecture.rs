@@ -32,11 +32,12 @@ impl Architecture {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Amd64, Self::Arm64];
+
     /// The one of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Amd64, Self::Arm64]
-            .into_iter()
-            .find(|it| it.name() == name)
+        Self::ALL.into_iter().find(|it| it.name() == name)
     }
 
     /// In the words of ECS images.

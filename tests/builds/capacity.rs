@@ -199,3 +199,39 @@ fn a_machine_whose_reconciler_never_comes_back_ends_by_itself() {
         check_built(lab, &report);
     });
 }
+
+/// Tokens whose machines vanished are no use to a later pass, and do not keep it from the one that is.
+#[test]
+fn machines_that_vanished_before_there_was_no_stock_do_not_hold_up_the_next_pass() {
+    let vanish =
+        json!({"action": "RunInstances", "fault": "vanish", "nth": 2, "times": 2, "seconds": 0});
+    let no_stock = json!({
+        "action": "RunInstances", "fault": "status", "status": 403, "code": "OperationDenied.NoStock", "nth": 4, "times": 4,
+    });
+    let lab = lab("", json!({"troubles": [vanish, no_stock]}));
+    lab.block_on(async |lab| {
+        let report = lab.go_on(1, DAY).await;
+        check_built(lab, &report);
+        assert_eq!(launches(lab), 3);
+    });
+}
+
+/// Somebody keeps a machine for himself, by taking off whose it is.
+#[test]
+fn a_machine_that_somebody_takes_over_does_not_hold_up_the_line() {
+    let lab = lab("", json!({}));
+    lab.block_on(async |lab| {
+        let _ = lab.once(1).await;
+        let [machine] = instances(lab).try_into().expect("one machine");
+        let id = machine.instance_id.as_str();
+        lab.put(&json!({"instances": [{
+            "InstanceId": id, "InstanceName": "mine", "ImageId": machine.image_id, "Status": "Running",
+            "SpotStrategy": "SpotAsPriceGo", "CreationTime": machine.creation_time,
+        }]}));
+        let report = lab.go_on(2, DAY).await;
+        assert!(report.is_converged(), "{}", report.to_json());
+        assert_eq!(launches(lab), 2);
+        let left: Vec<String> = instances(lab).into_iter().map(|it| it.instance_name).collect();
+        assert_eq!(left, ["mine"]);
+    });
+}

@@ -45,7 +45,9 @@ fn cases() -> Vec<Case> {
         single.scenario.settings.page_size_max = 1;
         single.name = format!("{}, one a page", case.name);
         let is_quick = |place: usize| case.name == "many" && place == images / 2;
-        let places = (1..images).filter(|it| is_all() || is_quick(*it));
+        // A build lists the same again and again while it waits.
+        let is_whole = is_all() && case.name != "built";
+        let places = (1..images).filter(|it| is_whole || is_quick(*it));
         cases.extend(places.map(|it| with_others(&case, it)));
         cases.push(single);
     }

@@ -6,6 +6,7 @@ use crate::ids::AccountId;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::{Cause, Health, Notice, Plan, UnknownObject, Why};
 
+use super::build::{self, Wanted};
 use super::change::Effect;
 use super::names;
 use super::op::Op;
@@ -38,7 +39,12 @@ impl Line<'_> {
         if plan.steps.len() > before || plan.steps.iter().any(|it| it.chain == self.chain()) {
             return Vec::new();
         }
-        let verdict = retention::judge(&self.resource.spec, &self.ours, &target.id);
+        let wanted = match build::wanted(self.resource, self.seen, self.architecture) {
+            Wanted::Version(version) => Some(version),
+            Wanted::Newest | Wanted::Unknown => None,
+        };
+        let spec = &self.resource.spec;
+        let verdict = retention::judge(spec, &self.ours, (&target.id, wanted.as_deref()));
         plan.notices.extend(verdict.notices);
         verdict.surplus.into_iter().map(|it| (it, target)).collect()
     }

@@ -55,6 +55,19 @@ fn lines(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Plan<Op> {
         }
         healths.push(std::mem::replace(&mut plan.health, Health::Ready));
     }
+    // Machines for an architecture that was taken off the list.
+    let is_off = |it: &Architecture| !resource.spec.architectures.contains(it);
+    for architecture in Architecture::ALL.into_iter().filter(is_off) {
+        if !build::has_machines(seen, architecture) {
+            continue;
+        }
+        build::absent(
+            &mut plan,
+            resource,
+            seen,
+            (architecture, "spec.architectures"),
+        );
+    }
     plan.health = overall(healths);
     // What puts names right comes before every deletion, of whatever architecture.
     plan.steps.sort_by_key(|it| match &it.op {
@@ -171,7 +184,8 @@ impl Line<'_> {
     }
 
     fn absent(&self, plan: &mut Plan<Op>) {
-        build::absent(plan, self.resource, self.seen, self.architecture);
+        let off = (self.architecture, "policy.ensure");
+        build::absent(plan, self.resource, self.seen, off);
         let latest = names::latest(&self.resource.spec, self.architecture);
         let mut ours = self.ours.clone();
         ours.sort_by_key(|it| (it.name == latest, it.created));

@@ -21,15 +21,25 @@ pub(super) struct Verdict<'a> {
     pub notices: Vec<Notice>,
 }
 
-/// Judges our images, which come newest first. `serving` is the one that `-latest` names.
-pub(super) fn judge<'a>(spec: &Spec, ours: &[&'a Image], serving: &ImageId) -> Verdict<'a> {
+/// Judges our images, which come newest first. `serving` is the one that `-latest` names; `wanted`: the version that is
+/// built, whose image stays beside one that a pin names: it would be built anew.
+pub(super) fn judge<'a>(
+    spec: &Spec,
+    ours: &[&'a Image],
+    (serving, wanted): (&ImageId, Option<&str>),
+) -> Verdict<'a> {
     let others = ours
         .iter()
         .filter(|it| it.phase == Phase::Available && it.id != *serving);
+    let is_wanted =
+        |it: &Image| wanted.is_some() && it.tags.get(tags::VERSION).map(String::as_str) == wanted;
+    let is_served = ours.iter().any(|it| it.id == *serving && is_wanted(it));
+    let built = others.clone().find(|it| !is_served && is_wanted(it));
+    let others = others.filter(|it| built.is_none_or(|built| built.id != it.id));
     let keep = usize::try_from(spec.retention.keep).unwrap_or(usize::MAX);
     let mut surplus: Vec<&Image> = Vec::new();
     let mut notices = Vec::new();
-    for image in others.skip(keep - 1) {
+    for image in others.skip((keep - 1).saturating_sub(usize::from(built.is_some()))) {
         match kept_because(spec, image) {
             Some((kind, because)) => {
                 let message = format!(

@@ -145,6 +145,7 @@ pub(super) fn course<'a>(
         architecture,
         now,
         images: names::ours(resource, seen, architecture),
+        listed: &seen.images,
         course: Course {
             stage: Stage::Built,
             base: bench
@@ -172,6 +173,8 @@ pub(super) struct Judge<'a> {
     pub(super) now: Timestamp,
     /// Our images, the newest first.
     pub(super) images: Vec<&'a Image>,
+    /// All images that were seen.
+    pub(super) listed: &'a [Image],
     pub(super) course: Course<'a>,
 }
 

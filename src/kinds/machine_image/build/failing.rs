@@ -51,7 +51,9 @@ impl<'a> Judge<'a> {
     pub(super) fn missed(&mut self, version: &str) -> Option<Stage<'a>> {
         let bench = self.bench;
         let of = (self.architecture, version);
-        let mut built = of_kind(bench, of, Loss::Built);
+        // One that is shown is of another version now, or cannot be used: it is known not to do.
+        let is_shown = |id: &str| self.listed.iter().any(|it| it.id.as_str() == id);
+        let mut built = of_kind(bench, of, Loss::Built).filter(|it| !is_shown(&it.object));
         let (image, due) = built.find_map(|built| {
             let mut missing = of_kind(bench, of, Loss::Missing);
             let since = missing.find(|it| it.object == built.object);

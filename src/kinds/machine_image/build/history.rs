@@ -125,14 +125,26 @@ impl History<'_> {
     }
 }
 
-/// The machines that were there for a version and that no listing shows.
-pub(super) fn unseen(bench: &Bench, architecture: Architecture, version: &str) -> Vec<InstanceId> {
+/// No machine of a build lives longer: script and image may take half a day each.
+const LIFE_MAX: Duration = Duration::from_secs(48 * 3600);
+
+/// The machines that were there for a version of late and that no listing shows as ours.
+pub(super) fn unseen(
+    bench: &Bench,
+    (architecture, now): (Architecture, Timestamp),
+    version: &str,
+) -> Vec<InstanceId> {
+    let is_of_late = |at: Timestamp| now.since(at) < LIFE_MAX;
     let commands = bench.commands.iter().flatten();
     let commands = commands
         .filter(|it| it.architecture == Some(architecture) && it.version == version)
+        .filter(|it| is_of_late(it.created))
         .map(|it| it.instance.as_str());
     let lost = bench.lost.iter().filter(|it| {
-        it.kind == Loss::Seen && it.architecture == architecture && it.version == version
+        it.kind == Loss::Seen
+            && it.architecture == architecture
+            && it.version == version
+            && is_of_late(it.at)
     });
     let all: BTreeSet<&str> = commands.chain(lost.map(|it| it.object.as_str())).collect();
     let is_shown = |it: &&str| bench.builders.iter().any(|shown| shown.id.as_str() == *it);
@@ -196,6 +208,18 @@ impl<'a> History<'a> {
     }
 }
 
+/// Whether the service says that the machine went away under a command (Cloud Assistant API reference,
+/// `DescribeInvocations`, `ErrorCode`).
+fn is_of_machine(why: &str) -> bool {
+    [
+        "InstanceReleased",
+        "InstanceNotRunning",
+        "InstanceNotExists",
+    ]
+    .iter()
+    .any(|it| why.contains(it))
+}
+
 /// How a build came to nothing.
 #[derive(Clone, Copy)]
 enum End<'a> {
@@ -231,7 +255,7 @@ impl<'a> Record<'a> {
             Progress::Failed {
                 exit_code: None,
                 why,
-            } if !why.starts_with("Timeout") => End::CutOff,
+            } if is_of_machine(why) || !(is_there || why.starts_with("Timeout")) => End::CutOff,
             Progress::Failed { .. } => End::Failed(Failure::Script(command)),
             Progress::Running | Progress::Succeeded if is_there => return None,
             Progress::Running => End::CutOff,

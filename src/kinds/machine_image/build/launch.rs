@@ -24,8 +24,10 @@ use super::history;
 use super::op::Op;
 use super::seen::{Bench, Builder};
 
-/// Tokens that one pass may use up.
+/// Machines that one pass may have accepted and not get.
 const ATTEMPTS_MAX: usize = 8;
+/// Tokens that earlier passes may have used up.
+const TOKENS_MAX: usize = 40;
 /// How long a machine that somebody launched may take to show in listings: nothing else tells of it.
 const VISIBLE_AFTER: Duration = Duration::from_secs(300);
 /// How long a machine that was accepted may take to show, before it is asked whether it is there at all.
@@ -48,7 +50,7 @@ pub struct Order {
     pub disks: Vec<String>,
     /// What is the same wherever it is.
     pub template: Launch,
-    /// Machines that were launched for the same before and that no listing shows: they must be gone.
+    /// Machines that were launched for the same of late and that no listing showed as ours: they must be gone.
     pub earlier: Vec<InstanceId>,
 }
 
@@ -92,7 +94,8 @@ impl Order {
 
 /// Puts an order together.
 pub(super) fn order(
-    (resource, bench, architecture): (&Resource<Spec>, &Bench, Architecture),
+    (resource, bench): (&Resource<Spec>, &Bench),
+    (architecture, now): (Architecture, Timestamp),
     (version, base, candidates): (&str, &Base, &[Candidate]),
 ) -> Order {
     let class = &bench.classes[&architecture];
@@ -135,7 +138,7 @@ pub(super) fn order(
             .map(|it| it.name().to_owned())
             .collect(),
         template,
-        earlier: history::unseen(bench, architecture, version),
+        earlier: history::unseen(bench, (architecture, now), version),
     }
 }
 
@@ -186,7 +189,10 @@ pub(super) async fn check(clients: &Clients, op: &Op, order: &Order) -> Result<C
     if found(clients, op).await?.is_some() {
         return Ok(Check::AlreadyDone);
     }
-    for id in &order.earlier {
+    let listed = clients.aliyun.instances_now(place).await?;
+    // One that is shown is somebody else's by now.
+    let is_listed = |id: &InstanceId| listed.items().iter().any(|it| it.id == *id);
+    for id in order.earlier.iter().filter(|it| !is_listed(it)) {
         if exists(clients, op, id).await? {
             return Ok(Check::Stale(format!(
                 "{id} is there, though no listing shows it"
@@ -225,19 +231,10 @@ enum Tried {
     Launched,
     /// No candidate had one.
     Nowhere(Fault),
+    /// A machine was accepted, and is not there.
+    Vanished,
     /// Somebody used it for another machine, which is not there any more.
     UsedUp,
-}
-
-impl Tried {
-    /// What became of a token that was taken, by whether its machine is there.
-    fn of(is_there: bool) -> Self {
-        if is_there {
-            Self::Launched
-        } else {
-            Self::UsedUp
-        }
-    }
 }
 
 /// Launches a machine.
@@ -246,41 +243,43 @@ pub(super) async fn launch(
     op: &Op,
     (order, token): (&Order, &Token),
 ) -> Result<(), Fault> {
-    for attempt in 0..ATTEMPTS_MAX {
+    let (began, mut vanished) = (clients.now(), 0);
+    for attempt in 0..TOKENS_MAX {
         let token = format!("{token}-{attempt}");
-        match try_all(clients, op, (order, &token, attempt)).await? {
+        match try_all(clients, op, (order, &token, attempt), began).await? {
             Tried::Launched => return Ok(()),
             Tried::Nowhere(fault) => {
                 let count = order.candidates.len();
                 return Err(fault.hint(&format!("that was the last of {count} candidates")));
             }
+            Tried::Vanished => vanished += 1,
             Tried::UsedUp => {}
         }
+        if vanished == ATTEMPTS_MAX {
+            break;
+        }
     }
-    let message = format!("{ATTEMPTS_MAX} machines were accepted and did not appear");
+    let message = format!("{vanished} machines were accepted and did not appear");
     Err(Fault::new(Class::NoCapacity, "launch an instance", &message).of(&order.name))
 }
 
 /// Tries one candidate after another with the same token, so that two reconcilers cannot get one each. Later attempts begin
-/// with later candidates: the earlier ones were accepted, and had nothing after all.
+/// with later candidates: the earlier ones were accepted, and had nothing after all. `began`: when the first token was tried.
 async fn try_all(
     clients: &Clients,
     op: &Op,
     (order, token, attempt): (&Order, &str, usize),
+    began: Timestamp,
 ) -> Result<Tried, Fault> {
     let count = order.candidates.len();
-    let mut nowhere = None;
+    let (mut nowhere, mut is_first) = (None, attempt == 0);
     let release = full_minute(clients.now().plus(order.ttl));
-    for candidate in order
-        .candidates
-        .iter()
-        .cycle()
-        .skip(attempt % count)
-        .take(count)
-    {
-        if nowhere.is_some() && found(clients, op).await?.is_some() {
+    let all = order.candidates.iter().cycle();
+    for candidate in all.skip(attempt % count).take(count) {
+        if !is_first && found(clients, op).await?.is_some() {
             return Ok(Tried::Launched);
         }
+        is_first = false;
         for disk in &order.disks {
             let launch = order.launch(candidate, disk, release);
             let outcome = clients
@@ -294,12 +293,22 @@ async fn try_all(
                         || async { Ok(clients.aliyun.instance(place, &id).await?.is_some()) };
                     let is_there = appears(clients, ACCEPTED_AFTER, looks).await?
                         || exists(clients, op, &id).await?;
-                    return Ok(Tried::of(is_there));
+                    return Ok(if is_there {
+                        Tried::Launched
+                    } else {
+                        Tried::Vanished
+                    });
                 }
                 Err(fault) if fault.class == Class::TokenUsed => {
                     let looks = || async { Ok(found(clients, op).await?.is_some()) };
-                    let is_there = appears(clients, VISIBLE_AFTER, looks).await?;
-                    return Ok(Tried::of(is_there));
+                    // What was launched before the first token was tried has had the time of all of them.
+                    let rest = VISIBLE_AFTER.saturating_sub(clients.now().since(began));
+                    let is_there = appears(clients, rest.max(ACCEPTED_AFTER), looks).await?;
+                    return Ok(if is_there {
+                        Tried::Launched
+                    } else {
+                        Tried::UsedUp
+                    });
                 }
                 Err(fault) if fault.class == Class::DiskUnsupported => nowhere = Some(fault),
                 Err(fault) if fault.class == Class::NoCapacity => {
@@ -315,11 +324,11 @@ async fn try_all(
 
 /// Whether a machine that no listing shows is there all the same. A listing may be late, a request to delete is not: one for
 /// a machine that vanished for lack of stock is answered `InvalidInstanceId.NotFound` (ECS API reference, `DeleteInstance`),
-/// a dry run like any other.
+/// a dry run like any other. Where deletions are allowed by tag alone, what is not there has none, and is denied.
 async fn exists(clients: &Clients, op: &Op, id: &InstanceId) -> Result<bool, Fault> {
     match clients.aliyun.prove_deletable(&op.subject.place, id).await {
         Ok(()) => Ok(true),
-        Err(fault) if fault.class == Class::Gone => Ok(false),
+        Err(fault) if matches!(fault.class, Class::Gone | Class::Denied) => Ok(false),
         Err(fault) => Err(fault),
     }
 }

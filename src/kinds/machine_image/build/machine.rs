@@ -99,14 +99,14 @@ impl<'a> Judge<'a> {
 
     fn before_image(&mut self, builder: &'a Builder, command: &Command) -> Stage<'a> {
         // What could not be made is given some time.
-        let failed: Vec<&Lost> = self
-            .bench
-            .lost
-            .iter()
-            .filter(|it| it.object.starts_with("m-"))
-            .collect();
-        let of_version = |it: &&&Lost| Some(&it.version) == self.course.version.as_ref();
-        let failed = failed.iter().filter(of_version).count();
+        let is_failed_image = |it: &&Lost| {
+            it.kind == Loss::GivenUp
+                && it.object.starts_with("m-")
+                && Some(&it.version) == self.course.version.as_ref()
+        };
+        let failed: Vec<&Lost> = self.bench.lost.iter().filter(is_failed_image).collect();
+        let last_failed = failed.iter().map(|it| it.at).max();
+        let failed = failed.len();
         if self.course.lost.iter().any(|it| it.kind == Loss::GivenUp) {
             return brief(builder, "has an image that could not be made");
         }
@@ -130,7 +130,8 @@ impl<'a> Judge<'a> {
             return self.backing_off(due);
         }
         let provisioned = command.finished.unwrap_or(command.created);
-        if self.now.since(provisioned) > IMAGE_MAX {
+        let waiting = last_failed.map_or(provisioned, |it| it.max(provisioned));
+        if self.now.since(waiting) > IMAGE_MAX {
             return self.give_up(builder, "its image could not be begun");
         }
         self.prolong(builder);

@@ -220,8 +220,12 @@ async fn look_closer(
         let course = course(resource, seen, bench, (*architecture, now));
         let (failed, launches) = (course.failed_command(), course.launches());
         if let Some(id) = failed {
-            let output = ecs.output(place, &id).await?;
-            bench.printed.insert(id, tail(&output));
+            // It is told and nothing else: what there is to do does not wait for it.
+            let printed = match ecs.output(place, &id).await {
+                Ok(output) => tail(&output),
+                Err(fault) => format!("(what it printed could not be read: {fault})"),
+            };
+            bench.printed.insert(id, printed);
         }
         if let (true, Some(class)) = (launches, bench.classes.get(architecture)) {
             let offer = instance_class::rank(class, &bench.region, context.clients).await;

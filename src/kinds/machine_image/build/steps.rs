@@ -32,14 +32,8 @@ pub(in super::super) fn present(
     seen: &Seen,
     (architecture, now, served): (Architecture, Timestamp, bool),
 ) {
-    let Some(bench) = &seen.bench else { return };
-    let bench = match bench {
-        Fact::Known(bench) => bench,
-        Fact::Unknown(fault) => {
-            let object = names::line(&resource.spec, architecture);
-            let reason = fault.to_string();
-            return plan.unknown.push(UnknownObject { object, reason });
-        }
+    let Some(bench) = known(plan, resource, seen, architecture) else {
+        return;
     };
     let draft = Draft {
         resource,
@@ -55,14 +49,14 @@ pub(in super::super) fn present(
     );
 }
 
-/// Releases all machines of a line that is to be removed.
+/// Releases all machines for an architecture that a line has not or is not to have; `field` says so.
 pub(in super::super) fn absent(
     plan: &mut Plan<AnyOp>,
     resource: &Resource<Spec>,
     seen: &Seen,
-    architecture: Architecture,
+    (architecture, field): (Architecture, &'static str),
 ) {
-    let Some(Fact::Known(bench)) = &seen.bench else {
+    let Some(bench) = known(plan, resource, seen, architecture) else {
         return;
     };
     let draft = Draft {
@@ -72,10 +66,39 @@ pub(in super::super) fn absent(
         architecture,
         now: seen.at,
     };
+    plan.rents.extend(draft.rents());
     for builder in &bench.builders {
         if builder.architecture == Some(architecture) {
-            let cause = Cause::File("policy.ensure");
-            draft.step(plan, draft.on(builder, Effect::Release), cause);
+            draft.step(plan, draft.on(builder, Effect::Release), Cause::File(field));
+        }
+    }
+}
+
+/// Whether a line has machines for an architecture.
+pub(in super::super) fn has_machines(seen: &Seen, architecture: Architecture) -> bool {
+    let bench = seen.bench.as_ref();
+    let builders = bench.and_then(|it| match it {
+        Fact::Known(bench) => Some(&bench.builders),
+        Fact::Unknown(_) => None,
+    });
+    let mut builders = builders.into_iter().flatten();
+    builders.any(|it| it.architecture == Some(architecture))
+}
+
+/// What was seen of builds; none: nothing is built, or that it could not be looked at is said.
+fn known<'a>(
+    plan: &mut Plan<AnyOp>,
+    resource: &Resource<Spec>,
+    seen: &'a Seen,
+    architecture: Architecture,
+) -> Option<&'a Bench> {
+    match seen.bench.as_ref()? {
+        Fact::Known(bench) => Some(bench),
+        Fact::Unknown(fault) => {
+            let object = names::line(&resource.spec, architecture);
+            let reason = fault.to_string();
+            plan.unknown.push(UnknownObject { object, reason });
+            None
         }
     }
 }
@@ -219,7 +242,8 @@ impl Draft<'_> {
             return;
         };
         let order = launch::order(
-            (self.resource, self.bench, self.architecture),
+            (self.resource, self.bench),
+            (self.architecture, self.now),
             (version, base, &offers.candidates),
         );
         let op = Op {

@@ -262,3 +262,49 @@ fn an_image_that_is_not_shown_any_more_is_missed_for_a_while_before_it_is_built_
         "{forgotten:?}"
     );
 }
+
+#[test]
+fn an_image_that_is_shown_and_does_not_do_is_not_missed() {
+    for shown in [
+        "image m-1 old available 202611211151",
+        "image m-1 v failed 202611211151",
+    ] {
+        let said = check(&format!("built m-1 v 90\n {shown}"));
+        assert!(!said.contains("ImageMissing"), "{said}");
+    }
+}
+
+#[test]
+fn a_command_that_ends_without_a_code_while_its_machine_is_there_counts() {
+    let spec = r#"{"backoff": {"limit": 1}}"#;
+    let there = "builder i-1 v running 9 +111\n command i-1 v silent 5";
+    let said = check_of(spec, there);
+    assert!(said.contains("(its script: Failed)"), "{said}");
+    let gone = check_of(spec, "command i-1 v silent 5");
+    assert!(gone.contains("launch"), "{gone}");
+}
+
+#[test]
+fn an_image_that_fails_late_is_made_again_of_the_same_machine() {
+    let said = check("builder i-1 v stopped 50 +70\n command i-1 v ok 36\n lost m-1 v 2");
+    assert!(said.starts_with("+ i-1 b → image"), "{said}");
+    let given_up = check("builder i-1 v stopped 99 +70\n command i-1 v ok 66\n lost m-1 v 31");
+    assert!(
+        given_up.contains("its image could not be begun"),
+        "{given_up}"
+    );
+}
+
+#[test]
+fn a_machine_for_an_architecture_that_was_taken_off_the_list_goes() {
+    let resource = resource("{}");
+    let mut seen = seen("builder i-1 v running 9 +111", &resource);
+    let Some(crate::fact::Fact::Known(bench)) = &mut seen.bench else {
+        panic!("it is known");
+    };
+    bench.builders[0].architecture = Some(crate::kinds::architecture::Architecture::Arm64);
+    let plan = plan(&resource, &seen, now());
+    let steps: Vec<String> = plan.steps.iter().map(|it| it.op.to_string()).collect();
+    assert!(steps.contains(&"release b".to_owned()), "{steps:?}");
+    assert_eq!(plan.rents.len(), 1);
+}
