@@ -356,7 +356,7 @@ impl Lab {
 /// gives, the oracle holds against what is declared.
 pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
     let now = lab.now();
-    let regions = lab.scenario.regions.clone();
+    let (start, regions) = (lab.scenario.start, lab.scenario.regions.clone());
     lab.with_world(|world| {
         let mut state = Vec::new();
         for region in &regions {
@@ -390,8 +390,7 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
                 ));
             }
             for snapshot in world.snapshots(region.as_str(), now) {
-                // So the cloud calls what it makes along with an image.
-                let is_made = snapshot.snapshot_name.starts_with("Created_from_");
+                let is_made = snapshot.creation_time > start;
                 let id = if is_made {
                     "made"
                 } else {
