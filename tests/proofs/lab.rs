@@ -68,6 +68,8 @@ pub(crate) struct Lab {
     pub(crate) after_pass: Option<AfterPass>,
     /// How many passes all processes made together.
     passes: AtomicU32,
+    /// How much had happened, in the cloud and in registries, when the promises were checked last.
+    checked: Mutex<(usize, usize)>,
     name: String,
     scenario: Scenario,
     status: TempDir,
@@ -82,6 +84,7 @@ impl Lab {
             ahead_seconds: 0,
             after_pass: None,
             passes: AtomicU32::new(0),
+            checked: Mutex::default(),
             name: case.name.clone(),
             scenario: case.scenario.clone(),
             status: status_folder(),
@@ -305,11 +308,7 @@ impl Lab {
         let served = self.served();
         let mut on_pass = |_: &Report, _: u32| {
             let pass = self.passes.fetch_add(1, Ordering::Relaxed) + 1;
-            served.with_world(|it| {
-                oracle::watch(&self.inventory, it, &self.name);
-                oracle::tags::watch(&self.inventory, it, &self.name);
-                oracle::mirrors::watch(&self.inventory, it, &self.name);
-            });
+            served.with_world(|it| self.watch(it));
             if let Some(after_pass) = &self.after_pass {
                 after_pass(&served, pass);
             }
@@ -319,6 +318,18 @@ impl Lab {
         let report = ended.report;
         served.with_world(|it| oracle::check_secrets(it, &report, status.path()));
         report
+    }
+
+    /// Checks the promises, where anything happened since they were checked last.
+    fn watch(&self, world: &mut World) {
+        let happened = (world.history().len(), world.registry_history().len());
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if *checked != happened {
+            oracle::watch(&self.inventory, world, &self.name);
+            oracle::tags::watch(&self.inventory, world, &self.name);
+            oracle::mirrors::watch(&self.inventory, world, &self.name);
+            *checked = happened;
+        }
     }
 
     /// What a report says of the world is so. Must be called when nothing lags and nothing goes wrong.
