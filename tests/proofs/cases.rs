@@ -53,7 +53,7 @@ impl Case {
 }
 
 /// The cases that take so many calls that what must be quick leaves them out.
-const LONG: [&str; 4] = ["demo", "mirrored", "retained", "tags"];
+const LONG: [&str; 5] = ["built", "demo", "mirrored", "retained", "tags"];
 
 /// All cases, by name: those of `tests/cases`, and the demo.
 pub(crate) fn all() -> Vec<Case> {
