@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use reconcile::sim::history::What;
 use reconcile::sim::scenario::Scenario;
-use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
-use tokio::sync::watch;
+use reconcile::sim::server::Side;
 
 use super::{count, launches};
 use crate::cli::Place;
-use crate::proofs::lab::{Lab, state_of};
-use crate::proofs::reference::difference;
+use crate::proofs::lab::Lab;
+use crate::proofs::state::{difference, state_of};
 use crate::proofs::{each, figure, is_all};
 
 /// Where it must be quick, the calls that change something, and of the others one of so many. Else each call dies after it took
@@ -72,15 +71,8 @@ fn whenever_the_process_dies_in_thirty_hours_the_world_comes_to_the_same() {
     }
     each(&points, |(n, side)| {
         let (n, side) = (*n, *side);
-        let (died, mut dead) = watch::channel(false);
         let mut lab = lab();
-        lab.gate = Some(Gate::new(move |at: &GatePoint| {
-            if at.call.n != n || at.side != side || *died.borrow() {
-                return Verdict::Go;
-            }
-            died.send_replace(true);
-            Verdict::Halt
-        }));
+        let mut dead = lab.die_at(n, side);
         lab.block_on(async |lab| {
             tokio::select! {
                 biased;

@@ -16,7 +16,8 @@ use reconcile::sim::object::{Image, ImageStatus};
 use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
-use crate::proofs::lab::{Lab, state_of};
+use crate::proofs::lab::Lab;
+use crate::proofs::state::state_of;
 
 /// The image that somebody else has built.
 const BUILT: &str = "m-new";

@@ -7,7 +7,8 @@ use reconcile::sim::scenario::Scenario;
 use serde_json::{Value, json};
 
 use super::WAYS;
-use crate::proofs::lab::{Lab, state_of};
+use crate::proofs::lab::Lab;
+use crate::proofs::state::state_of;
 
 const STATE: &str = "\
 {apiVersion: reconcile/v1alpha1, kind: AliyunRegion, metadata: {name: home}, spec: {regionId: cn-hangzhou, scope: test, accountId: \"1000000000000001\"}}

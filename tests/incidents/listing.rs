@@ -10,7 +10,8 @@ use reconcile::report::State;
 use serde_json::{Value, json};
 
 use super::{REGION, failures, images, instances, lab, line, machines, names, policy, states};
-use crate::proofs::lab::{Lab, state_of};
+use crate::proofs::lab::Lab;
+use crate::proofs::state::state_of;
 
 /// 250 images of an account, our line of 30 among them: more than two pages.
 fn crowd(settings: &Value) -> Lab {

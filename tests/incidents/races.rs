@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{REGION, images, instances, lab, line, machines, names, policy};
 use crate::proofs::cases;
-use crate::proofs::lab::{Lab, state_of};
+use crate::proofs::lab::Lab;
+use crate::proofs::state::state_of;
 
 #[test]
 fn toctou_two_runs_at_once_come_to_the_same_as_one() {

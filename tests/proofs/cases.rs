@@ -15,8 +15,9 @@ use reconcile::sim::scenario::{ListingOrder, Scenario};
 use crate::cli::Place;
 
 use super::figure;
-use super::lab::{Lab, state_of};
+use super::lab::Lab;
 use super::reference::effective_writes;
+use super::state::state_of;
 
 /// One case.
 #[derive(Clone, Debug)]

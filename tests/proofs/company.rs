@@ -10,8 +10,9 @@ use reconcile::report::Report;
 use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
 use tokio::sync::watch;
 
-use super::lab::{Lab, state_of};
-use super::reference::{Reference, difference, references};
+use super::lab::Lab;
+use super::reference::{Reference, references};
+use super::state::{difference, state_of};
 use super::{each, figure, is_all};
 
 /// The cases that are quick: one that renames, and one that merges.

@@ -1,28 +1,20 @@
 //! C1: the process dies before a call is sent, after it took effect but before the answer, or after the answer. Every
 //! call of every case's reference run, on every side; where it must be quick, the long ones only on the middle one.
 
-use tokio::sync::watch;
-
-use reconcile::sim::server::{Gate, GatePoint, Side, Verdict};
+use reconcile::sim::server::Side;
 
 use super::cases::all;
-use super::lab::{Lab, state_of};
-use super::reference::{Reference, difference, effective_writes};
+use super::lab::Lab;
+use super::reference::{Reference, effective_writes};
+use super::state::{difference, state_of};
 use super::{each, figure, is_all};
 
 /// Kills the process at one point, starts another one, and holds the world against the reference.
 fn crash((reference, n, side): &(&Reference, u64, Side)) {
     let (case, n, side) = (&reference.case, *n, *side);
     let what = format!("{}: dies at call {n}, {side:?}", case.name);
-    let (died, mut dead) = watch::channel(false);
     let mut lab = Lab::new(case);
-    lab.gate = Some(Gate::new(move |point: &GatePoint| {
-        if point.call.n != n || point.side != side || *died.borrow() {
-            return Verdict::Go;
-        }
-        died.send_replace(true);
-        Verdict::Halt
-    }));
+    let mut dead = lab.die_at(n, side);
     lab.block_on(async |lab| {
         tokio::select! {
             biased;

@@ -1,6 +1,5 @@
 //! A world and a reconciler in one runtime: the reconciler can die and be started anew.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,7 +15,6 @@ use tokio::sync::watch;
 use reconcile::clock::{Clock, Timestamp, VirtualClock};
 use reconcile::engine::{self, Extent, Flags, Inventory, Run, Selection, State, load};
 use reconcile::kind::Registration;
-use reconcile::kinds::tags::{BUILD_TIMESTAMP, BUILDER};
 use reconcile::providers::{Clients, Settings, connect};
 use reconcile::report::Report;
 use reconcile::sim::history::{Event, What};
@@ -132,6 +130,19 @@ impl Lab {
             }
             Verdict::Go
         }));
+    }
+
+    /// Lets the process that makes the n-th call die at it, on one side. What is returned becomes true then.
+    pub(crate) fn die_at(&mut self, n: u64, side: Side) -> watch::Receiver<bool> {
+        let (died, dead) = watch::channel(false);
+        self.gate = Some(Gate::new(move |point: &GatePoint| {
+            if point.call.n != n || point.side != side || *died.borrow() {
+                return Verdict::Go;
+            }
+            died.send_replace(true);
+            Verdict::Halt
+        }));
+        dead
     }
 
     /// Serves the world while `work` runs.
@@ -360,64 +371,4 @@ impl Lab {
         let mut state = State::unkept(Record::default());
         engine::plan(&run, &mut state).await
     }
-}
-
-/// Everything that exists, in a form that two runs can be compared by: no times, for they differ after a crash, and no
-/// ids of what was built meanwhile. An image that was once in the way of its family stays out of it; what the family
-/// gives, the oracle holds against what is declared.
-pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
-    let now = lab.now();
-    let (start, regions) = (lab.scenario.start, lab.scenario.regions.clone());
-    lab.with_world(|world| {
-        let mut state = Vec::new();
-        for region in &regions {
-            for image in world.images(region.as_str(), now) {
-                let is_built = image.source.is_some();
-                let id = if is_built {
-                    "built"
-                } else {
-                    image.image_id.as_str()
-                };
-                let family = image.image_family.trim_end_matches("-retired");
-                let mut tags = image.tags.clone();
-                tags.retain(|key, _| {
-                    !is_built || ![BUILDER, BUILD_TIMESTAMP].contains(&key.as_str())
-                });
-                let name = image
-                    .image_name
-                    .trim_end_matches(|it: char| is_built && it.is_ascii_digit());
-                let status = image.status;
-                state.push(format!("{id} {name} {status:?} {family} {tags:?}"));
-            }
-            for instance in world.instances(region.as_str(), now) {
-                let tags: BTreeMap<_, _> = instance
-                    .tags
-                    .iter()
-                    .filter(|(key, _)| *key != "reconcile:idle-since")
-                    .collect();
-                state.push(format!(
-                    "{} {} {:?} {tags:?}",
-                    instance.instance_id, instance.instance_name, instance.status
-                ));
-            }
-            for snapshot in world.snapshots(region.as_str(), now) {
-                let is_made = snapshot.creation_time > start;
-                let id = if is_made {
-                    "made"
-                } else {
-                    snapshot.snapshot_id.as_str()
-                };
-                state.push(format!("{id} {:?}", snapshot.tags));
-            }
-        }
-        for (host, name) in world.repositories() {
-            for (tag, digest) in world.tags((&host, &name), now) {
-                state.push(format!("{host}/{name}:{tag} {digest}"));
-            }
-            for digest in world.manifests((&host, &name), now).into_keys() {
-                state.push(format!("{host}/{name}@{digest}"));
-            }
-        }
-        state
-    })
 }

@@ -32,6 +32,7 @@ mod people;
 pub(crate) mod reference;
 mod served;
 mod skew;
+pub(crate) mod state;
 mod swarm;
 mod tagged;
 mod torn;

@@ -8,7 +8,8 @@ use reconcile::sim::history::Call;
 use serde_json::{Value, json};
 
 use super::cases::{self, Case};
-use super::lab::{AfterPass, Lab, PATIENCE, state_of};
+use super::lab::{AfterPass, Lab, PATIENCE};
+use super::state::{difference, state_of};
 use super::{each, is_all};
 
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
@@ -153,13 +154,6 @@ fn refused(report: &Report) -> usize {
 pub(crate) fn is_listing(call: &Call) -> bool {
     let listings = ["GET tags", "HEAD manifest", "GET versions"];
     call.action.starts_with("Describe") || listings.contains(&call.action.as_str())
-}
-
-/// What only one of two worlds has.
-pub(crate) fn difference<'a>(one: &'a [String], other: &'a [String]) -> Vec<&'a str> {
-    let more = one.iter().filter(|it| !other.contains(it));
-    let less = other.iter().filter(|it| !one.contains(it));
-    more.chain(less).map(String::as_str).collect()
 }
 
 /// How many writes took effect. Where the upload of a blob begins nothing is there yet, which is what a registry says with

@@ -8,7 +8,8 @@ use reconcile::sim::history::{Call, Event};
 use serde_json::json;
 
 use super::cases::{Case, all};
-use super::lab::{Lab, state_of};
+use super::lab::Lab;
+use super::state::state_of;
 use super::{each, figure};
 
 /// Five minutes, within which signatures are accepted (ECS documentation, "Request signatures": fifteen), and so long

@@ -20,9 +20,10 @@ use super::troubles::{self, has_past, troubles};
 use super::{files, repositories, world};
 use crate::proofs::cases::Case;
 use crate::proofs::change::{Change, changes};
-use crate::proofs::lab::{Lab, state_of};
+use crate::proofs::lab::Lab;
 use crate::proofs::people::check_heeded;
 use crate::proofs::served::Served;
+use crate::proofs::state::state_of;
 
 /// How long a process goes on in the time of troubles.
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
