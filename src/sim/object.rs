@@ -1,8 +1,10 @@
 //! What exists in the simulated cloud, in the words of the ECS API reference; this is also the form of a scenario.
 
+mod written;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, ImageId, InstanceId, LaunchTemplateId, RegionId, SnapshotId};
@@ -54,20 +56,20 @@ pub struct Image {
     pub image_family: String,
     #[serde(default)]
     pub description: String,
-    #[serde(default = "x86_64")]
+    #[serde(default = "written::x86_64")]
     pub architecture: String,
     /// An empty text stands for an image that does not say when it was created; it is kept as the start of 1970.
-    #[serde(deserialize_with = "time_or_none")]
+    #[serde(deserialize_with = "written::time_or_none")]
     pub creation_time: Timestamp,
     #[serde(default)]
     pub status: ImageStatus,
     /// Whether it can be launched; may lag behind `Available`.
-    #[serde(default = "yes")]
+    #[serde(default = "written::yes")]
     pub usable: bool,
     /// In GiB.
-    #[serde(default = "twenty")]
+    #[serde(default = "written::twenty")]
     pub size: u64,
-    #[serde(default = "own")]
+    #[serde(default = "written::own")]
     pub image_owner_alias: String,
     /// Whether it is shared with other accounts, or in a way that names none.
     #[serde(default)]
@@ -75,17 +77,17 @@ pub struct Image {
     /// The accounts that it is shared with, and since when.
     #[serde(default)]
     pub shared_with: BTreeMap<AccountId, Timestamp>,
-    #[serde(default = "linux", rename = "OSType")]
+    #[serde(default = "written::linux", rename = "OSType")]
     pub os_type: String,
-    #[serde(default = "ubuntu")]
+    #[serde(default = "written::ubuntu")]
     pub platform: String,
-    #[serde(default = "ubuntu_64", rename = "OSName")]
+    #[serde(default = "written::ubuntu_64", rename = "OSName")]
     pub os_name: String,
-    #[serde(default = "ubuntu_64", rename = "OSNameEn")]
+    #[serde(default = "written::ubuntu_64", rename = "OSNameEn")]
     pub os_name_en: String,
-    #[serde(default, deserialize_with = "mappings")]
+    #[serde(default, deserialize_with = "written::mappings")]
     pub disk_device_mappings: Vec<DiskDeviceMapping>,
-    #[serde(default, deserialize_with = "tags")]
+    #[serde(default, deserialize_with = "written::tags")]
     pub tags: BTreeMap<String, String>,
     /// The instance that it was made of in this world.
     #[serde(skip)]
@@ -102,12 +104,12 @@ pub struct Image {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct DiskDeviceMapping {
     pub snapshot_id: SnapshotId,
-    #[serde(default = "first_device")]
+    #[serde(default = "written::first_device")]
     pub device: String,
     /// In GiB.
-    #[serde(default = "twenty")]
+    #[serde(default = "written::twenty")]
     pub size: u64,
-    #[serde(default = "system")]
+    #[serde(default = "written::system")]
     pub r#type: String,
 }
 
@@ -120,7 +122,7 @@ pub struct Instance {
     pub instance_id: InstanceId,
     pub instance_name: String,
     pub image_id: ImageId,
-    #[serde(default = "small_type")]
+    #[serde(default = "written::small_type")]
     pub instance_type: String,
     #[serde(default)]
     pub status: InstanceStatus,
@@ -128,21 +130,21 @@ pub struct Instance {
     /// When the cloud releases it by itself.
     #[serde(default)]
     pub auto_release_time: Option<Timestamp>,
-    #[serde(default = "post_paid")]
+    #[serde(default = "written::post_paid")]
     pub instance_charge_type: String,
-    #[serde(default = "no_spot")]
+    #[serde(default = "written::no_spot")]
     pub spot_strategy: String,
     #[serde(default)]
     pub spot_price_limit: f64,
     /// The protected hours of a spot instance.
-    #[serde(default = "one_hour")]
+    #[serde(default = "written::one_hour")]
     pub spot_duration: i64,
     /// Whether its metadata service wants a token.
-    #[serde(default = "optional")]
+    #[serde(default = "written::optional")]
     pub http_tokens: String,
     #[serde(default)]
     pub deletion_protection: bool,
-    #[serde(default = "first_zone")]
+    #[serde(default = "written::first_zone")]
     pub zone_id: String,
     #[serde(default, rename = "VSwitchId")]
     pub v_switch_id: String,
@@ -150,15 +152,15 @@ pub struct Instance {
     pub security_group_ids: Vec<String>,
     #[serde(default)]
     pub key_pair_name: String,
-    #[serde(default = "keep_charging")]
+    #[serde(default = "written::keep_charging")]
     pub stopped_mode: String,
     /// The size of the system disk, in GiB.
-    #[serde(default = "forty")]
+    #[serde(default = "written::forty")]
     pub system_disk_size: u64,
     /// Whether the cloud has announced that it takes the spot instance back.
     #[serde(default)]
     pub recycling: bool,
-    #[serde(default, deserialize_with = "tags")]
+    #[serde(default, deserialize_with = "written::tags")]
     pub tags: BTreeMap<String, String>,
     #[serde(skip)]
     pub(crate) agent: Agent,
@@ -179,11 +181,11 @@ pub struct Snapshot {
     #[serde(default)]
     pub status: SnapshotStatus,
     /// In GiB.
-    #[serde(default = "twenty")]
+    #[serde(default = "written::twenty")]
     pub source_disk_size: u64,
     #[serde(default)]
     pub source_disk_id: String,
-    #[serde(default, deserialize_with = "tags")]
+    #[serde(default, deserialize_with = "written::tags")]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -195,11 +197,11 @@ pub struct LaunchTemplate {
     pub region_id: Option<RegionId>,
     pub launch_template_id: LaunchTemplateId,
     pub launch_template_name: String,
-    #[serde(default = "long_ago")]
+    #[serde(default = "written::long_ago")]
     pub create_time: Timestamp,
     /// At least one; the last one is the newest, and the default.
     pub versions: Vec<LaunchTemplateVersion>,
-    #[serde(default, deserialize_with = "tags")]
+    #[serde(default, deserialize_with = "written::tags")]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -327,121 +329,4 @@ impl Object for Snapshot {
     fn tags(&self) -> &BTreeMap<String, String> {
         &self.tags
     }
-}
-
-/// Tags as ECS answers them, or as a plain map.
-fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        List {
-            #[serde(rename = "Tag")]
-            tags: Vec<Tag>,
-        },
-        Map(BTreeMap<String, String>),
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-    struct Tag {
-        tag_key: String,
-        tag_value: String,
-    }
-    Ok(match Written::deserialize(deserializer)? {
-        Written::List { tags } => tags
-            .into_iter()
-            .map(|it| (it.tag_key, it.tag_value))
-            .collect(),
-        Written::Map(tags) => tags,
-    })
-}
-
-fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.is_empty() {
-        return Ok(Timestamp::EPOCH);
-    }
-    Timestamp::parse(&text).ok_or_else(|| serde::de::Error::custom("not a time in RFC 3339"))
-}
-
-fn mappings<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<DiskDeviceMapping>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-    struct Written {
-        disk_device_mapping: Vec<DiskDeviceMapping>,
-    }
-    Ok(Written::deserialize(deserializer)?.disk_device_mapping)
-}
-
-fn long_ago() -> Timestamp {
-    Timestamp::EPOCH
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn twenty() -> u64 {
-    20
-}
-
-fn forty() -> u64 {
-    40
-}
-
-fn x86_64() -> String {
-    "x86_64".to_owned()
-}
-
-fn own() -> String {
-    "self".to_owned()
-}
-
-fn linux() -> String {
-    "linux".to_owned()
-}
-
-fn ubuntu() -> String {
-    "Ubuntu".to_owned()
-}
-
-fn ubuntu_64() -> String {
-    "Ubuntu 24.04 64 bit".to_owned()
-}
-
-fn first_device() -> String {
-    "/dev/xvda".to_owned()
-}
-
-fn system() -> String {
-    "system".to_owned()
-}
-
-fn small_type() -> String {
-    "ecs.c7.large".to_owned()
-}
-
-fn post_paid() -> String {
-    "PostPaid".to_owned()
-}
-
-fn no_spot() -> String {
-    "NoSpot".to_owned()
-}
-
-fn one_hour() -> i64 {
-    1
-}
-
-fn optional() -> String {
-    "optional".to_owned()
-}
-
-fn first_zone() -> String {
-    "cn-hangzhou-h".to_owned()
-}
-
-fn keep_charging() -> String {
-    "KeepCharging".to_owned()
 }

@@ -1,5 +1,7 @@
 //! What a world begins with: what exists, what fails, how long things take, the seed.
 
+mod span;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -14,6 +16,8 @@ use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
 use crate::sim::principal::{IdentityProvider, Job, Metadata, Role};
 use crate::sim::registry::{self, written::Registry};
 use crate::sim::trouble::Trouble;
+
+pub use self::span::Span;
 
 /// A scenario; everything that is left out is as in the smallest world: one region, one key, no objects, no faults.
 #[derive(Clone, Debug, Deserialize)]
@@ -190,45 +194,6 @@ pub struct Times {
 pub struct Release {
     pub at: Timestamp,
     pub image: Image,
-}
-
-/// How long something takes, in seconds: a number, or two between which the seed decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "WrittenSpan")]
-pub struct Span {
-    pub least: u64,
-    /// At least `least`.
-    pub most: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum WrittenSpan {
-    Always(u64),
-    Between([u64; 2]),
-}
-
-impl From<u64> for Span {
-    fn from(seconds: u64) -> Self {
-        Self {
-            least: seconds,
-            most: seconds,
-        }
-    }
-}
-
-impl TryFrom<WrittenSpan> for Span {
-    type Error = String;
-
-    fn try_from(written: WrittenSpan) -> Result<Self, String> {
-        match written {
-            WrittenSpan::Always(seconds) => Ok(seconds.into()),
-            WrittenSpan::Between([least, most]) if least <= most => Ok(Self { least, most }),
-            WrittenSpan::Between([least, most]) => {
-                Err(format!("[{least}, {most}] ends before it begins"))
-            }
-        }
-    }
 }
 
 /// What exists.

@@ -13,7 +13,7 @@ use super::role::{Role, identity_provider};
 use super::{Credentials, DOING, Provider, Secret, metadata, uri};
 use crate::fault::{Class, Fault};
 use crate::providers::Settings;
-use crate::providers::aliyun::place::sts_host;
+use crate::providers::aliyun::endpoint::sts_host;
 
 const DISABLED: &str = "ALIBABA_CLOUD_CLI_PROFILE_DISABLED";
 const FILE: &str = "ALIBABA_CLOUD_CONFIG_FILE";
