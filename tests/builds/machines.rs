@@ -1,5 +1,7 @@
 //! Machines at work: nobody else takes them, and two reconcilers make one.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{LAST, base, check_built, edited, images, instances, lab, launches, networked, said};
@@ -58,5 +60,31 @@ fn two_reconcilers_that_race_build_one_image() {
         check_built(lab, &one);
         check_built(lab, &other);
         assert_eq!(launches(lab), 1);
+    });
+}
+
+/// The file that it builds for is changed while it builds: nothing else would end it before its release time.
+#[test]
+fn a_machine_whose_line_builds_no_more_is_released() {
+    let edits = [
+        (
+            "  base: {query: {owner: system, distribution: ubuntu, release: \"24.04\"}}\n",
+            "",
+        ),
+        (
+            "  provision: {script: scripts/provision.sh, inputs: {GREETING: hello}}\n",
+            "",
+        ),
+        ("  instanceClassRefs: {amd64: small}", ""),
+    ];
+    let plain = Arc::clone(&edited(&edits, &networked(json!({}))).inventory);
+    let lab = lab("", json!({}));
+    lab.block_on(async |lab| {
+        let _ = lab.once(1).await;
+        assert_eq!(instances(lab).len(), 1);
+        let report = lab.converge_to(&plain, 2).await;
+        assert_eq!(instances(lab), [], "{}", report.to_json());
+        let reads = lab.converge_to(&plain, 3).await.calls.reads;
+        assert_eq!(reads, 1, "what is gone is not looked for again");
     });
 }

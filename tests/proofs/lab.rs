@@ -299,7 +299,23 @@ impl Lab {
         self.run(seed, Extent::Once, &self.status).await
     }
 
+    /// Lets a new process make passes after the files were changed to these.
+    pub(crate) async fn converge_to(&self, inventory: &Inventory, seed: u64) -> Report {
+        let extent = Extent::Wait(PATIENCE);
+        self.run_on(inventory, seed, extent, &self.status).await
+    }
+
     async fn run(&self, seed: u64, extent: Extent, status: &TempDir) -> Report {
+        self.run_on(&self.inventory, seed, extent, status).await
+    }
+
+    async fn run_on(
+        &self,
+        inventory: &Inventory,
+        seed: u64,
+        extent: Extent,
+        status: &TempDir,
+    ) -> Report {
         let clients = self.clients(seed);
         clients.registries.keep_in(&status.path().join("manifests"));
         let clock = self.served().local;
@@ -307,10 +323,10 @@ impl Lab {
         let mut state = State::kept_in(&folder).expect("the status can be read");
         let (_stop, stopped) = watch::channel(false);
         let run = Run {
-            inventory: &self.inventory,
+            inventory,
             clients: &clients,
             clock: clock.as_ref(),
-            selection: Selection::all(&self.inventory),
+            selection: Selection::all(inventory),
             flags: Flags::default(),
             allowed: None,
             standing: None,

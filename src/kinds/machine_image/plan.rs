@@ -55,18 +55,8 @@ fn lines(resource: &Resource<Spec>, seen: &Seen, now: Timestamp) -> Plan<Op> {
         }
         healths.push(std::mem::replace(&mut plan.health, Health::Ready));
     }
-    // Machines for an architecture that was taken off the list.
-    let is_off = |it: &Architecture| !resource.spec.architectures.contains(it);
-    for architecture in Architecture::ALL.into_iter().filter(is_off) {
-        if !build::has_machines(seen, architecture) {
-            continue;
-        }
-        build::absent(
-            &mut plan,
-            resource,
-            seen,
-            (architecture, "spec.architectures"),
-        );
+    if resource.policy.ensure == Goal::Present {
+        build::dropped(&mut plan, resource, seen);
     }
     plan.health = overall(healths);
     // What puts names right comes before every deletion, of whatever architecture.

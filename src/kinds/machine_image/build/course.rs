@@ -42,6 +42,7 @@ pub(in super::super) fn wanted(
     use crate::fact::Fact;
     match &seen.bench {
         None => Wanted::Newest,
+        Some(_) if resource.spec.provision.is_none() => Wanted::Newest,
         Some(Fact::Unknown(_)) => Wanted::Unknown,
         Some(Fact::Known(bench)) => match version(resource, bench, architecture) {
             Some(version) => Wanted::Version(version.to_string()),

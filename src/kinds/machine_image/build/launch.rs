@@ -186,10 +186,10 @@ pub(super) async fn check(clients: &Clients, op: &Op, order: &Order) -> Result<C
     let place = &op.subject.place;
     // Without the permission an empty list looks just like no instances.
     clients.aliyun.prove_instances_visible(place).await?;
-    if found(clients, op).await?.is_some() {
+    let listed = clients.aliyun.instances_now(place).await?;
+    if listed.items().iter().any(|it| is_of(op, &it.tags)) {
         return Ok(Check::AlreadyDone);
     }
-    let listed = clients.aliyun.instances_now(place).await?;
     // One that is shown is somebody else's by now.
     let is_listed = |id: &InstanceId| listed.items().iter().any(|it| it.id == *id);
     for id in order.earlier.iter().filter(|it| !is_listed(it)) {

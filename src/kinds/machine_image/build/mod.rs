@@ -22,5 +22,5 @@ pub(super) use course::{Wanted, wanted};
 pub(super) use op::Op;
 pub(super) use seen::Bench;
 pub(super) use seen::observe;
-pub(super) use steps::{absent, has_machines, present};
+pub(super) use steps::{absent, dropped, present};
 pub(super) use why::why;

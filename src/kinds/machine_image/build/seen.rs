@@ -144,13 +144,15 @@ impl Bench {
     }
 }
 
-/// Looks at all that the builds of a line depend on; none: the line builds nothing.
+/// Looks at all that the builds of a line depend on; none: the line builds nothing, and left no machine of a build.
 pub(in super::super) async fn observe(
     resource: &Resource<Spec>,
     context: &Context<'_>,
     seen: &Seen,
 ) -> Option<Fact<Bench>> {
-    resource.spec.provision.as_ref()?;
+    if resource.spec.provision.is_none() && lost(context.remembered).is_empty() {
+        return None;
+    }
     Some(match look(resource, context, seen).await {
         Ok(bench) => Fact::Known(bench),
         Err(fault) => Fact::Unknown(fault),

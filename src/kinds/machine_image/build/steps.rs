@@ -32,6 +32,9 @@ pub(in super::super) fn present(
     seen: &Seen,
     (architecture, now, served): (Architecture, Timestamp, bool),
 ) {
+    if resource.spec.provision.is_none() {
+        return;
+    }
     let Some(bench) = known(plan, resource, seen, architecture) else {
         return;
     };
@@ -49,7 +52,8 @@ pub(in super::super) fn present(
     );
 }
 
-/// Releases all machines for an architecture that a line has not or is not to have; `field` says so.
+/// Releases all machines for an architecture that a line does not build any more, and forgets them once they are gone; `field`
+/// says so.
 pub(in super::super) fn absent(
     plan: &mut Plan<AnyOp>,
     resource: &Resource<Spec>,
@@ -67,22 +71,34 @@ pub(in super::super) fn absent(
         now: seen.at,
     };
     plan.rents.extend(draft.rents());
-    for builder in &bench.builders {
-        if builder.architecture == Some(architecture) {
-            draft.step(plan, draft.on(builder, Effect::Release), Cause::File(field));
-        }
+    let is_mine = |it: &&Builder| it.architecture == Some(architecture);
+    for builder in bench.builders.iter().filter(is_mine) {
+        draft.step(plan, draft.on(builder, Effect::Release), Cause::File(field));
+    }
+    if !bench.builders.iter().any(|it| is_mine(&it)) {
+        let mine = bench
+            .lost
+            .iter()
+            .filter(|it| it.architecture == architecture);
+        plan.remember
+            .extend(mine.map(|it| (it.name().into(), None)));
     }
 }
 
-/// Whether a line has machines for an architecture.
-pub(in super::super) fn has_machines(seen: &Seen, architecture: Architecture) -> bool {
-    let bench = seen.bench.as_ref();
-    let builders = bench.and_then(|it| match it {
-        Fact::Known(bench) => Some(&bench.builders),
-        Fact::Unknown(_) => None,
-    });
-    let mut builders = builders.into_iter().flatten();
-    builders.any(|it| it.architecture == Some(architecture))
+/// Releases the machines for what was taken out of the file while they built.
+pub(in super::super) fn dropped(plan: &mut Plan<AnyOp>, resource: &Resource<Spec>, seen: &Seen) {
+    let builds = resource.spec.provision.is_some();
+    let is_known = matches!(seen.bench, Some(Fact::Known(_)));
+    for architecture in Architecture::ALL {
+        let is_declared = resource.spec.architectures.contains(&architecture);
+        if is_declared && !builds {
+            absent(plan, resource, seen, (architecture, "spec.provision"));
+        }
+        // That they could not be looked at is said of those that are declared.
+        if !is_declared && is_known {
+            absent(plan, resource, seen, (architecture, "spec.architectures"));
+        }
+    }
 }
 
 /// What was seen of builds; none: nothing is built, or that it could not be looked at is said.

@@ -308,3 +308,25 @@ fn a_machine_for_an_architecture_that_was_taken_off_the_list_goes() {
     assert!(steps.contains(&"release b".to_owned()), "{steps:?}");
     assert_eq!(plan.rents.len(), 1);
 }
+
+#[test]
+fn a_machine_goes_when_nothing_says_any_more_how_it_is_provisioned() {
+    let built = resource("{}");
+    let mut seen = seen("builder i-1 v running 9 +111\n was i-1 v 9", &built);
+    let mut resource = resource("{}");
+    (resource.spec.provision, resource.spec.base) = (None, None);
+    let going = plan(&resource, &seen, now());
+    let steps: Vec<String> = going.steps.iter().map(|it| it.op.to_string()).collect();
+    assert_eq!(
+        (steps, going.rents.len()),
+        (vec!["release b".to_owned()], 1)
+    );
+    let Some(crate::fact::Fact::Known(bench)) = &mut seen.bench else {
+        panic!("it is known");
+    };
+    bench.builders.clear();
+    let gone = plan(&resource, &seen, now());
+    assert!(gone.steps.is_empty());
+    let forgotten = gone.remember.values().filter(|it| it.is_none()).count();
+    assert_eq!(forgotten, 1, "{:?}", gone.remember);
+}
