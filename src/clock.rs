@@ -16,7 +16,7 @@ impl Timestamp {
     pub const EPOCH: Self = Self(0);
 
     /// Milliseconds since the start of 1970, UTC.
-    pub fn from_millis(millis: i64) -> Self {
+    pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 

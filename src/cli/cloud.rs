@@ -36,7 +36,8 @@ pub(super) fn with_cloud<T>(
     work: impl AsyncFnOnce(&Cloud) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     match &global.simulate {
-        Some(scenario) => simulated(&scenario_of(scenario.as_deref())?, work),
+        Some(None) => simulated(&Scenario::default_day(), work),
+        Some(Some(file)) => simulated(&scenario_of(Some(file))?, work),
         None => runtime(false)?.block_on(async {
             let seed = getrandom::u64().map_err(|error| {
                 Failure::unfit(&format!("the machine has no random numbers: {error}"))

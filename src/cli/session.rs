@@ -155,9 +155,6 @@ pub(super) fn flags(global: &Global) -> Flags {
     }
 }
 
-/// Where manifests are kept in the status directory: reading one again costs a download that ghcr.io counts.
-const MANIFESTS: &str = "manifests";
-
 /// A status directory for one run; one that is temporary goes with it.
 #[derive(Debug)]
 pub(super) struct StatusFolder {
@@ -180,8 +177,7 @@ pub(super) async fn hold_status(global: &Global, cloud: &Cloud) -> Result<Status
         Refusal::Unusable(message) => Failure::unfit(&message),
         Refusal::Held(message) => Failure::new(75, &message),
     })?;
-    cloud.clients.registries.keep_in(&path.join(MANIFESTS));
-    cloud.clients.aliyun.keep_in(&path);
+    cloud.clients.keep_in(&path);
     Ok(StatusFolder {
         folder,
         _temporary: temporary,

@@ -18,6 +18,12 @@ pub const IDLE_SINCE: &str = "reconcile:idle-since";
 pub const VERSION: &str = "reconcile:version";
 /// On an image: the machine that it was made of.
 pub const BUILDER: &str = "reconcile:builder";
+/// On a machine: the number of its runner on GitHub.
+pub const RUNNER: &str = "reconcile:runner-id";
+/// On a machine: where that runner is registered, as in `github.com/example/app`.
+pub const RUNNER_OF: &str = "reconcile:runner-of";
+/// On a machine: the number of the job that it was launched for.
+pub const JOB: &str = "reconcile:job";
 /// On a machine: what an hour of it cost when it was launched, in CNY.
 pub const PRICE: &str = "reconcile:price";
 /// On what was built: when its builder was created, in seconds since 1970. Consumers of today's scripts read it.

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::fault::Fault;
+use crate::ids::InstanceId;
 use crate::retry::{Patience, Waits};
 
 pub mod aliyun;
 pub mod cache;
+mod consoles;
 pub mod github;
 pub mod http;
 pub mod limiter;
@@ -29,9 +32,17 @@ pub struct Clients {
     pub github: github::GitHub,
     /// Registries of container images.
     pub registries: registry::Registries,
+    consoles: consoles::Consoles,
     http: Arc<http::Http>,
     patience: Arc<Patience>,
 }
+
+/// Where answers of GitHub are kept.
+const GITHUB: &str = "github";
+/// Where manifests are kept: reading one again costs a download that ghcr.io counts.
+const MANIFESTS: &str = "manifests";
+/// Where it is kept what consoles said.
+const CONSOLES: &str = "consoles";
 
 impl Clients {
     /// The cloud's time, as learnt from its answers; all decisions about objects of the cloud look at this.
@@ -42,6 +53,24 @@ impl Clients {
     /// Waits; `reason` says what for.
     pub async fn wait(&self, reason: &str, wait: Duration) {
         self.patience.wait(reason, wait).await;
+    }
+
+    /// Keeps in a folder what may be asked for again at a price, and what machines said that had to go.
+    pub fn keep_in(&self, folder: &Path) {
+        self.aliyun.keep_in(folder);
+        self.github.keep_in(&folder.join(GITHUB));
+        self.registries.keep_in(&folder.join(MANIFESTS));
+        self.consoles.keep_in(&folder.join(CONSOLES));
+    }
+
+    /// Keeps what the console of a machine says, which goes with the machine. It takes 20 s at most, and that it fails holds
+    /// nobody up.
+    pub async fn keep_console(&self, place: &aliyun::Place, id: &InstanceId) {
+        match self.aliyun.console(place, id).await {
+            Ok(text) if text.is_empty() => {}
+            Ok(text) => self.consoles.keep(id, &text),
+            Err(fault) => tracing::warn!(%id, %fault, "what the console says is not kept"),
+        }
     }
 
     /// Forgets what was read: a new pass begins.
@@ -83,6 +112,7 @@ pub fn connect(settings: &Settings, clock: Arc<dyn Clock>, seed: u64) -> Result<
         aliyun,
         github,
         registries,
+        consoles: consoles::Consoles::default(),
         http,
         patience,
     })

@@ -67,7 +67,21 @@ fn state(world: &World, now: Timestamp) -> Value {
         .regions()
         .map(|(id, region)| (id.to_string(), aliyun::state(&world.cloud, region, now)))
         .collect();
-    json!({"now": now, "regions": regions, "runners": [], "jobs": [], "registries": world.registries.state()})
+    let runners: Vec<Value> = world.github.runners_seen(now).into_iter().map(|it| json!({
+        "id": it.id, "of": it.of, "name": it.name, "online": it.is_online, "busy": it.is_busy,
+    })).collect();
+    let jobs: Vec<Value> = world
+        .github
+        .jobs_seen(now)
+        .into_iter()
+        .map(|it| {
+            json!({
+                "id": it.id, "name": it.name, "queued": it.queued, "began": it.began,
+                "ended": it.ended.as_ref().map(|it| it.0), "conclusion": it.ended.map(|it| it.1),
+            })
+        })
+        .collect();
+    json!({"now": now, "regions": regions, "runners": runners, "jobs": jobs, "registries": world.registries.state()})
 }
 
 fn calls(world: &World, request: &Request) -> Result<Value, String> {

@@ -41,6 +41,7 @@ use std::collections::BTreeMap;
 use crate::clock::Timestamp;
 use crate::sim::aliyun::Cloud;
 use crate::sim::github::GitHub;
+use crate::sim::github::runners::history::{JobSeen, RunnerEvent, RunnerSeen};
 use crate::sim::history::{Call, Event};
 use crate::sim::identity::Guest;
 use crate::sim::invocation::Invocation;
@@ -68,6 +69,8 @@ pub struct World {
     guest: Guest,
     registries: Registries,
     github: GitHub,
+    /// How far runners have lived.
+    lived: Timestamp,
     troubles: Troubles,
     calls: Vec<Call>,
     announced: u64,
@@ -81,6 +84,7 @@ impl World {
             guest: Guest::default(),
             registries: Registries::new(scenario),
             github: GitHub::new(scenario),
+            lived: scenario.start,
             troubles: Troubles::new(scenario.troubles.clone()),
             calls: Vec::new(),
             announced: 0,
@@ -173,8 +177,25 @@ impl World {
 
     /// Lets time do what it has done by now.
     fn settle(&mut self, now: Timestamp) {
+        if !self.github.has_no_runners() {
+            self.live(now);
+        }
         self.cloud.settle(now);
         self.github.settle(&mut self.registries, now);
+    }
+
+    /// Runners and their machines change each other, so both go on together, from one change to the next.
+    fn live(&mut self, now: Timestamp) {
+        while self.lived < now {
+            let in_cloud = self.cloud.next_change(self.lived);
+            let on_github = self.github.next_due(self.lived);
+            let next = in_cloud.into_iter().chain(on_github).min();
+            self.lived = next.map_or(now, |it| it.min(now));
+            self.cloud.settle(self.lived);
+            self.github.live(&mut self.cloud, self.lived);
+        }
+        // What was asked for since may be due at once.
+        self.github.live(&mut self.cloud, now);
     }
 
     /// Says the first thing that is wrong with objects that are to be put into this world.
@@ -200,9 +221,31 @@ impl World {
         admin::answer(self, request, now).dated(now)
     }
 
+    /// The records of runners that are there.
+    pub fn runners(&mut self, now: Timestamp) -> Vec<RunnerSeen> {
+        self.settle(now);
+        self.github.runners_seen(now)
+    }
+
+    /// All jobs that have come to be queued, in that order.
+    pub fn jobs(&mut self, now: Timestamp) -> Vec<JobSeen> {
+        self.settle(now);
+        self.github.jobs_seen(now)
+    }
+
+    /// What happened to runners and jobs, in the order in which it happened.
+    pub fn runner_history(&self) -> &[RunnerEvent] {
+        self.github.runner_history()
+    }
+
+    /// How many requests GitHub has counted in its hour.
+    pub fn github_used(&self) -> u64 {
+        self.github.used()
+    }
+
     /// The images of a region, sorted by id.
     pub fn images(&mut self, region: &str, now: Timestamp) -> Vec<Image> {
-        self.cloud.settle(now);
+        self.settle(now);
         self.cloud
             .region(region)
             .map_or(Vec::new(), |it| it.images.all().cloned().collect())
@@ -210,7 +253,7 @@ impl World {
 
     /// The instances of a region, sorted by id.
     pub fn instances(&mut self, region: &str, now: Timestamp) -> Vec<Instance> {
-        self.cloud.settle(now);
+        self.settle(now);
         self.cloud
             .region(region)
             .map_or(Vec::new(), |it| it.instances.all().cloned().collect())
@@ -218,7 +261,7 @@ impl World {
 
     /// The snapshots of a region, sorted by id.
     pub fn snapshots(&mut self, region: &str, now: Timestamp) -> Vec<Snapshot> {
-        self.cloud.settle(now);
+        self.settle(now);
         self.cloud
             .region(region)
             .map_or(Vec::new(), |it| it.snapshots.all().cloned().collect())
@@ -226,7 +269,7 @@ impl World {
 
     /// The invocations of commands in a region, sorted by id.
     pub fn invocations(&mut self, region: &str, now: Timestamp) -> Vec<Invocation> {
-        self.cloud.settle(now);
+        self.settle(now);
         self.cloud
             .region(region)
             .map_or(Vec::new(), |it| it.invocations.all().cloned().collect())
@@ -237,13 +280,15 @@ impl World {
         self.settle(now);
         self.cloud.meddle(objects, now);
         self.registries.meddle(&objects.registries, now);
-        self.github.meddle(&objects.workflows, now);
+        self.github.meddle(objects, now);
+        self.github.live(&mut self.cloud, now);
     }
 
     /// Takes an object out of the world, as somebody does who is no client here.
     pub fn take(&mut self, id: &str, now: Timestamp) {
-        self.cloud.settle(now);
+        self.settle(now);
         self.cloud.take(id, now);
+        self.github.live(&mut self.cloud, now);
     }
 
     /// All calls so far, in the order in which they were carried out.
@@ -324,7 +369,7 @@ pub fn environment(base: &str, world: &World) -> BTreeMap<String, String> {
     put("RECONCILE_REGISTRIES", &registries.join(","));
     let token = |scope: &str| scenario.github.tokens.iter().find(|it| it.may(scope));
     put("GITHUB_API_URL", &format!("{base}/github"));
-    if let Some(token) = token("repo") {
+    if let Some(token) = token("repo").or_else(|| token("actions")) {
         put("GITHUB_TOKEN", &token.token);
     }
     if let Some(token) = token("read:packages") {

@@ -162,6 +162,9 @@ pub struct Instance {
     pub recycling: bool,
     #[serde(default, deserialize_with = "written::tags")]
     pub tags: BTreeMap<String, String>,
+    /// The runner on GitHub whose configuration the machine was told.
+    #[serde(skip)]
+    pub runner: Option<u64>,
     #[serde(skip)]
     pub(crate) agent: Agent,
     #[serde(skip)]
@@ -268,6 +271,15 @@ impl Image {
 }
 
 impl Instance {
+    /// Since when its guest is up, once it runs; none: it never comes up.
+    pub(crate) fn guest_since(&self) -> Option<Timestamp> {
+        match self.agent {
+            Agent::Usual => Some(self.creation_time),
+            Agent::Since(time) => Some(time),
+            Agent::Never => None,
+        }
+    }
+
     /// Whether its deletion has begun.
     pub(crate) fn is_going(&self) -> bool {
         let goes = |it: &(Timestamp, InstanceChange)| it.1 == InstanceChange::Go(Removal::Request);

@@ -1,5 +1,6 @@
 //! What a world begins with: what exists, what fails, how long things take, the seed.
 
+mod demo;
 mod span;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, RegionId};
 use crate::sim::aliyun::market::{self, written::Market};
+use crate::sim::github::runners::written::{Job as QueuedJob, Runner};
 use crate::sim::github::written::{GitHub, Workflow};
 use crate::sim::network::{self, SecurityGroup, VSwitch};
 use crate::sim::object::{Image, Instance, LaunchTemplate, Snapshot};
@@ -186,6 +188,10 @@ pub struct Times {
     pub tag_filter_lag: u64,
     /// Until a change shows in registries and in listings of packages.
     pub registry_lag: u64,
+    /// From when a guest is up until the runner on it connects.
+    pub runner_online: Span,
+    /// Until a change shows in listings of runners and jobs.
+    pub runner_lag: u64,
 }
 
 /// An image that somebody else releases, as Alibaba Cloud does with its base images.
@@ -208,6 +214,10 @@ pub struct Objects {
     pub registries: BTreeMap<String, Registry>,
     /// Workflows of repositories on GitHub.
     pub workflows: Vec<Workflow>,
+    /// Self-hosted runners.
+    pub runners: Vec<Runner>,
+    /// Jobs that ask for runners.
+    pub jobs: Vec<QueuedJob>,
 }
 
 impl Default for Scenario {
@@ -277,6 +287,8 @@ impl Default for Times {
             listing_lag: 0,
             tag_filter_lag: 0,
             registry_lag: 0,
+            runner_online: 60.into(),
+            runner_lag: 0,
         }
     }
 }
@@ -365,11 +377,5 @@ impl Scenario {
             }
         }
         Ok(())
-    }
-
-    /// The past that a demonstration begins with: a factory that has run for months without anybody looking.
-    pub fn default_past() -> Self {
-        let value = serde_json::from_str(include_str!("default.json")).expect("the file is JSON");
-        Self::from_value(value).expect("the file is a scenario")
     }
 }

@@ -79,6 +79,31 @@ pub struct Proxy {
     pub exceptions: Vec<String>,
 }
 
+/// The metadata service, which is never reached through a proxy.
+const METADATA: &str = "100.100.100.200";
+
+impl Proxy {
+    /// The variables that programs look for, in both spellings.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let mut exceptions = self.exceptions.clone();
+        if !exceptions.iter().any(|it| it == METADATA) {
+            exceptions.push(METADATA.to_owned());
+        }
+        let values = [
+            ("http_proxy", self.http.clone()),
+            ("https_proxy", self.https.clone()),
+            ("no_proxy", Some(exceptions.join(","))),
+        ];
+        let mut variables = BTreeMap::new();
+        for (name, value) in values {
+            let Some(value) = value else { continue };
+            variables.insert(name.to_uppercase(), value.clone());
+            variables.insert(name.to_owned(), value);
+        }
+        variables
+    }
+}
+
 fn required_tags() -> BTreeMap<String, String> {
     BTreeMap::from([(
         "GITHUB_RUNNER_TYPE".to_owned(),

@@ -1,6 +1,7 @@
 //! `InstanceClass`: what machine to rent, and which of those that are sold comes first.
 
 mod choice;
+mod launch;
 mod op;
 mod plan;
 mod plug;
@@ -23,6 +24,7 @@ use crate::kinds::aliyun_region::AliyunRegion;
 use crate::plan::{Because, Plan};
 use crate::resource::{Problem, Resource};
 
+pub use launch::{Order, Wanted, disk_gib, disks, exists, found, full_minute, launch, prove};
 pub use rank::rank;
 pub use ranking::{Candidate, Dropped, Offer, Ranking};
 pub use spec::{DiskCategory, Requirements, Selection, Spec, Spot, Strategy, SystemDisk};

@@ -32,9 +32,6 @@ pub const NOT_CLEANED: i64 = 121;
 /// The check found what the clean-up left.
 pub const NOT_CLEAN: i64 = 122;
 
-/// The metadata service, which is never reached through a proxy.
-const METADATA: &str = "100.100.100.200";
-
 /// Longer than any builder may live, for reckoning how long a command can become.
 pub(super) const TTL_MAX: Duration = Duration::from_secs(9_999_999 * 60);
 
@@ -79,23 +76,7 @@ fn minutes(ttl: Duration) -> u64 {
 /// The script's environment: the inputs and the region's proxy, in both spellings that programs look for.
 fn environment(provision: &Provision, proxy: Option<&Proxy>) -> BTreeMap<String, String> {
     let mut environment = provision.inputs.clone();
-    let Some(proxy) = proxy else {
-        return environment;
-    };
-    let mut exceptions = proxy.exceptions.clone();
-    if !exceptions.iter().any(|it| it == METADATA) {
-        exceptions.push(METADATA.to_owned());
-    }
-    let values = [
-        ("http_proxy", proxy.http.clone()),
-        ("https_proxy", proxy.https.clone()),
-        ("no_proxy", Some(exceptions.join(","))),
-    ];
-    for (name, value) in values {
-        let Some(value) = value else { continue };
-        environment.insert(name.to_uppercase(), value.clone());
-        environment.insert(name.to_owned(), value);
-    }
+    environment.extend(proxy.map(Proxy::variables).unwrap_or_default());
     environment
 }
 

@@ -30,6 +30,7 @@ use crate::kind::{Context, Kind, Need, Outputs, Resources};
 use crate::kinds::aliyun_region::AliyunRegion;
 use crate::kinds::architecture::Architecture;
 use crate::kinds::instance_class::InstanceClass;
+use crate::kinds::tags::{self, Owner as TagOwner};
 use crate::plan::{Because, Plan};
 use crate::providers::aliyun;
 use crate::resource::{NamedFile, Problem, Reference, Resource};
@@ -117,6 +118,21 @@ impl Kind for MachineImage {
     ) -> Option<Because> {
         why::why(resource, seen, object).or_else(|| build::why(resource, seen, (object, now)))
     }
+}
+
+/// The image that `-latest` names now, out of all images of the account; none: there is none yet.
+pub fn latest<'a>(
+    line: &Spec,
+    (scope, owner): (&str, &ResourceId),
+    (architecture, images): (Architecture, &'a [aliyun::Image]),
+) -> Option<&'a aliyun::Image> {
+    let name = names::latest(line, architecture);
+    let mut images = images.iter();
+    images.find(|it| {
+        it.name == name
+            && tags::owner(&it.tags, scope, owner) == TagOwner::Ours
+            && seen::image(it).phase == seen::Phase::Available
+    })
 }
 
 /// The newest Available one of some images, of one architecture where that matters.

@@ -31,6 +31,12 @@ const POLICY: Policy = Policy {
     most: Duration::from_secs(20),
     asked_max: Duration::from_secs(60),
 };
+/// What nobody waits for long, twice [`Call::read_max`] and a little.
+const BRIEF: Policy = Policy {
+    attempts_max: 2,
+    throttled_max: 0,
+    ..POLICY
+};
 
 /// How much is shown of an answer that cannot be read.
 const BEGIN_MAX: usize = 80;
@@ -100,6 +106,13 @@ impl Call<'_> {
         body.chars().take(BEGIN_MAX).collect()
     }
 
+    fn policy(&self) -> &'static Policy {
+        match self.action {
+            "GetInstanceConsoleOutput" => &BRIEF,
+            _ => &POLICY,
+        }
+    }
+
     /// How long an answer may take to begin: what the official SDKs allow (`timeout_config.json`).
     fn read_max(&self) -> Duration {
         Duration::from_secs(match self.action {
@@ -153,7 +166,7 @@ impl Aliyun {
         }
         let kind = call.kind(place);
         let (call, url, credentials, kind) = (&call, &url, credentials.as_ref(), kind.as_str());
-        retry(&self.patience, &POLICY, call.effect, || async move {
+        retry(&self.patience, call.policy(), call.effect, || async move {
             let pass = self.limiter.turn(kind).await;
             let pass = pass.map_err(|wait| call.not_now(wait))?;
             let outcome = match self.send_on_time(call, url, credentials).await {

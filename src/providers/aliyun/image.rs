@@ -160,7 +160,20 @@ impl Aliyun {
 
     /// One image as it is now; none: the account has no such image.
     pub async fn image(&self, place: &Place, id: &ImageId) -> Result<Option<Image>, Fault> {
-        let mut filter = own();
+        self.image_among(place, id, own()).await
+    }
+
+    /// One image as it is now, whoever published it; none: it is not there.
+    pub async fn any_image(&self, place: &Place, id: &ImageId) -> Result<Option<Image>, Fault> {
+        self.image_among(place, id, Parameters::new()).await
+    }
+
+    async fn image_among(
+        &self,
+        place: &Place,
+        id: &ImageId,
+        mut filter: Parameters,
+    ) -> Result<Option<Image>, Fault> {
         filter.insert("ImageId".to_owned(), id.as_str().to_owned());
         let images = self
             .list_by_number(place, &IMAGES, &filter)

@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
 use super::call::{Call, Parameters, parameters};
 use super::image::gone_is_done;
 use super::listing::Listing;
@@ -209,6 +213,43 @@ impl Aliyun {
         let outcome = self.call(place, &call).await;
         self.instances.forget(place);
         outcome.map(|_| ())
+    }
+
+    /// What the console of an instance has said since it was booted last; it takes 20 s at most.
+    ///
+    /// Source: ECS API reference, `GetInstanceConsoleOutput`.
+    pub async fn console(&self, place: &Place, id: &InstanceId) -> Result<String, Fault> {
+        let mut call = on_instance(
+            "GetInstanceConsoleOutput",
+            "read the console of an instance",
+            id,
+        );
+        call.effect = Effect::Read;
+        let reply = self.call(place, &call).await?;
+        let output = reply.body.get("ConsoleOutput").and_then(Value::as_str);
+        let bytes = STANDARD.decode(output.unwrap_or_default());
+        let bytes = bytes.map_err(|_| {
+            let maybe_applied = false;
+            call.fault(
+                Class::Unavailable { maybe_applied },
+                "the output is no base64",
+            )
+        })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// All instances of this name, as they are now.
+    pub async fn instances_named(
+        &self,
+        place: &Place,
+        name: &str,
+    ) -> Result<Complete<Instance>, Fault> {
+        let filter = parameters([("InstanceName", name)]);
+        let found = self
+            .list_by_token(place, &INSTANCES, &filter)
+            .await
+            .map_err(|it| it.of(name))?;
+        Ok(found.filtered(|it| it.name == name))
     }
 
     /// Makes sure that an instance could be deleted; nothing is.

@@ -14,6 +14,7 @@ use super::{Aliyun, fault};
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::ids::{ImageId, InstanceId};
+use crate::providers::secret::Secret;
 use crate::retry::Effect;
 
 /// One machine to be launched. It gets no public address.
@@ -41,12 +42,43 @@ pub struct Launch {
     pub role: Option<String>,
     /// The key pair of its root user; none: nobody can log in.
     pub key_pair: Option<String>,
-    /// What its cloud-init runs at the first boot; it holds no secret.
-    pub user_data: String,
+    /// What its cloud-init runs at the first boot.
+    pub user_data: UserData,
     /// When the service releases it by itself: a full minute, at least half an hour ahead.
     pub release: Timestamp,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// What the cloud-init of a machine runs at the first boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserData {
+    /// The text; where it holds a secret, [`UserData::SECRET`] stands in its place.
+    pub text: String,
+    /// The secret, which is of no use once the machine has used it; none: there is none.
+    pub secret: Option<Secret>,
+}
+
+impl UserData {
+    /// What stands in the text for the secret.
+    pub const SECRET: &str = "@secret@";
+    /// How many bytes it may have (ECS API reference, `RunInstances`, `UserData`: 32 KB before it is encoded).
+    pub const BYTES_MAX: usize = 32 * 1024;
+
+    /// A text without a secret.
+    pub fn open(text: String) -> Self {
+        Self { text, secret: None }
+    }
+
+    /// How many bytes it has.
+    pub fn bytes(&self) -> usize {
+        self.revealed().len()
+    }
+
+    fn revealed(&self) -> String {
+        let secret = self.secret.as_ref().map_or("", Secret::reveal);
+        self.text.replace(Self::SECRET, secret)
+    }
 }
 
 impl Aliyun {
@@ -91,7 +123,7 @@ impl Aliyun {
 
 fn call(launch: &Launch) -> Call<'_> {
     let disk = launch.disk_gib.to_string();
-    let data = STANDARD.encode(&launch.user_data);
+    let data = STANDARD.encode(launch.user_data.revealed());
     let release = launch.release.to_string();
     let mut all = parameters([
         ("ImageId", launch.image.as_str()),

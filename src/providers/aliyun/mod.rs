@@ -51,7 +51,7 @@ pub use self::image::{Image, ImageChange, ImageStatus, NewImage};
 pub use self::index::{Images, Snapshots};
 pub use self::instance::{Instance, InstanceStatus};
 pub use self::instance_type::{InstanceType, InstanceTypes, TypeFilter};
-pub use self::launch::Launch;
+pub use self::launch::{Launch, UserData};
 pub use self::launch_template::{LaunchTemplate, LaunchTemplateVersion};
 pub use self::place::Place;
 pub use self::price::Price;

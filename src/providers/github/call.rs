@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::pace::TURN_MAX;
 use super::token::Scope;
-use super::{GitHub, SERVICE, fault};
+use super::{GitHub, SERVICE, fault, kept};
 use crate::clock::Timestamp;
 use crate::fault::{Class, Fault};
 use crate::providers::http::{Answer, Request};
@@ -51,6 +51,8 @@ pub(super) struct Call<'a> {
     pub(super) path: String,
     /// What is sent; null: nothing.
     pub(super) body: Value,
+    /// Whether the answer is kept, so that asking again costs nothing where it is the same.
+    pub(super) is_kept: bool,
 }
 
 /// A successful answer.
@@ -60,6 +62,10 @@ pub(super) struct Reply {
     pub(super) body: Value,
     /// The header that names the other pages.
     pub(super) link: Option<String>,
+    /// What stands for the answer.
+    etag: Option<String>,
+    /// Whether it is the one that is kept.
+    is_unchanged: bool,
     /// When it was given, by GitHub's clock.
     pub(super) at: Timestamp,
 }
@@ -84,14 +90,66 @@ impl Call<'_> {
 impl GitHub {
     /// Calls an operation, again where that helps and does no harm.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Reply, Fault> {
+        let installed = Box::pin(self.installed(call.scope)).await?;
+        let token = match installed {
+            Some(token) => token.header().map(Some),
+            None => self.account.authorization(call.scope),
+        };
+        let token = token.map_err(|why| call.fault(Class::Denied, &why))?;
+        let Some(token) = token else {
+            let fault = call.fault(Class::Denied, "there is no token for GitHub");
+            return Err(fault.hint(call.scope.advice()));
+        };
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);
+        self.call_with(call, headers).await
+    }
+
+    /// Does the same as somebody else.
+    pub(super) async fn call_with(
+        &self,
+        call: &Call<'_>,
+        mut headers: HeaderMap,
+    ) -> Result<Reply, Fault> {
         let url = self.account.url(&call.path);
         let url = url.map_err(|why| call.fault(Class::Invalid, &why))?;
-        let headers = self.headers(call)?;
+        add_headers(call, &mut headers);
+        let authorization = headers.get(header::AUTHORIZATION);
+        let authorization = authorization.map_or(&b""[..], HeaderValue::as_bytes);
+        let key = kept::key(authorization, url.as_str());
+        let before = call.is_kept.then(|| self.kept.get(&key)).flatten();
+        if let Some(etag) = before.as_ref().map(|it| &it.etag)
+            && let Ok(etag) = HeaderValue::try_from(etag)
+        {
+            headers.insert(header::IF_NONE_MATCH, etag);
+        }
         let (url, headers) = (&url, &headers);
-        retry(&self.patience, &POLICY, call.effect, || {
+        let outcome = retry(&self.patience, &POLICY, call.effect, || {
             self.attempt(call, url, headers)
         })
-        .await
+        .await?;
+        Ok(self.remembered(call, (&key, before), outcome))
+    }
+
+    /// Puts what is kept in the place of an answer that says that nothing has changed, and keeps any other.
+    fn remembered(
+        &self,
+        call: &Call<'_>,
+        (key, before): (&str, Option<kept::Answer>),
+        reply: Reply,
+    ) -> Reply {
+        match (before, reply.etag.clone()) {
+            (Some(before), _) if reply.is_unchanged => Reply {
+                body: before.body,
+                link: before.link,
+                ..reply
+            },
+            (_, Some(etag)) if call.is_kept => {
+                let (body, link) = (reply.body.clone(), reply.link.clone());
+                self.kept.put(key, kept::Answer { etag, body, link });
+                reply
+            }
+            (_, _) => reply,
+        }
     }
 
     async fn attempt(
@@ -165,31 +223,6 @@ impl GitHub {
         })
     }
 
-    fn headers(&self, call: &Call<'_>) -> Result<HeaderMap, Fault> {
-        let token = self.account.authorization(call.scope);
-        let token = token.map_err(|why| call.fault(Class::Denied, &why))?;
-        let Some(token) = token else {
-            let fault = call.fault(Class::Denied, "there is no token for GitHub");
-            return Err(fault.hint(call.scope.advice()));
-        };
-        let mut headers = HeaderMap::from_iter([
-            (header::AUTHORIZATION, token),
-            (
-                header::ACCEPT,
-                HeaderValue::from_static("application/vnd.github+json"),
-            ),
-        ]);
-        headers.insert(
-            "x-github-api-version",
-            HeaderValue::from_static(API_VERSION),
-        );
-        if !call.body.is_null() {
-            let json = HeaderValue::from_static("application/json");
-            headers.insert(header::CONTENT_TYPE, json);
-        }
-        Ok(headers)
-    }
-
     /// Success is 2xx with JSON, or with nothing at all.
     fn read(&self, call: &Call<'_>, answer: &Answer) -> Result<Reply, Fault> {
         // The last call that this hour has: what comes next need not be refused first.
@@ -197,7 +230,8 @@ impl GitHub {
             self.pace.refused(self.patience.now(), Some(wait));
         }
         self.warn_of_the_end(answer);
-        if !(200..300).contains(&answer.status) {
+        let is_unchanged = answer.status == 304 && call.is_kept;
+        if !(200..300).contains(&answer.status) && !is_unchanged {
             return Err(fault::of(call, answer, &self.account, self.http.now()));
         }
         let body = match answer.body.as_slice() {
@@ -208,6 +242,8 @@ impl GitHub {
         Ok(Reply {
             body,
             link: answer.header("link").map(str::to_owned),
+            etag: answer.header("etag").map(str::to_owned),
+            is_unchanged,
             at: answer.date().unwrap_or_else(|| self.http.now()),
         })
     }
@@ -235,4 +271,17 @@ fn not_now(call: &Call<'_>, wait: Duration) -> Fault {
     );
     let fault = call.fault(Class::Throttled { wait: Some(wait) }, &message);
     fault.hint("the next run goes on with the rest")
+}
+
+fn add_headers(call: &Call<'_>, headers: &mut HeaderMap) {
+    let github = HeaderValue::from_static("application/vnd.github+json");
+    headers.insert(header::ACCEPT, github);
+    headers.insert(
+        "x-github-api-version",
+        HeaderValue::from_static(API_VERSION),
+    );
+    if !call.body.is_null() {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+    }
 }

@@ -17,9 +17,9 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// again, for nobody else would ever end it.
 const WAIT_MOST: Duration = Duration::from_secs(3600);
 
-/// The words of a refused deletion, what they mean, and what may help (GitHub REST API, "Delete a package version";
-/// the text for the last one was seen in answers).
-const RULES: [(&str, &str); 3] = [
+/// The words of a refused deletion, what they mean, and what may help (GitHub REST API, "Delete a package version"; the
+/// texts for downloads and for a runner with a job were seen in answers: `cybozu-go/meows`, pull request 136).
+const RULES: [(&str, &str); 4] = [
     (
         "last tagged version",
         "GitHub keeps the last version of a package that has a tag: push another tag first, or delete the whole package by hand",
@@ -31,6 +31,10 @@ const RULES: [(&str, &str); 3] = [
     (
         "5000 downloads",
         "a public version with more than 5000 downloads can only be deleted by GitHub's support, or while the package is private",
+    ),
+    (
+        "is still running a job",
+        "it goes when its job is over; one that was lost says so for some minutes more",
     ),
 ];
 
@@ -60,7 +64,9 @@ fn class(call: &Call<'_>, answer: &Answer, message: &str, now: Timestamp) -> Cla
         403 | 429 if is_throttled(answer, message) => Class::Throttled {
             wait: wait(answer, now),
         },
-        400 if rule => Class::InUse,
+        400 | 422 if rule => Class::InUse,
+        // A runner of this name is there already (`ubicloud`, issue 692).
+        409 => Class::InUse,
         401 | 403 => Class::Denied,
         404 => Class::Gone,
         408 | 500.. => Class::Unavailable {

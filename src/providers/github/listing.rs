@@ -11,6 +11,8 @@ use crate::fault::{Class, Fault};
 
 /// Pages of one listing.
 const PAGES_MAX: usize = 2000;
+/// A listing of runs by their state shows no more than these (GitHub REST API, "List workflow runs for a repository").
+const RESULTS_MAX: usize = 1000;
 /// How often a listing is read from its start, when it changes while it is read.
 const READINGS_MAX: usize = 3;
 
@@ -26,14 +28,16 @@ enum Reading<T> {
 
 impl GitHub {
     /// Reads a listing by its links. Such a listing is no snapshot: what is made meanwhile moves the rest to later pages.
+    /// `field`: what holds the items, where a page is an object that tells how many there are in all.
     pub(super) async fn list<T>(
         &self,
         call: &Call<'_>,
+        field: Option<&str>,
         read: ReadItem<T>,
     ) -> Result<Complete<T>, Fault> {
         let mut changes = Vec::new();
         while changes.len() < READINGS_MAX {
-            match self.reading(call, read).await? {
+            match self.reading(call, field, read).await? {
                 Reading::Whole(complete) => return Ok(complete),
                 Reading::Changed(how) => {
                     tracing::warn!(
@@ -51,7 +55,12 @@ impl GitHub {
         )))
     }
 
-    async fn reading<T>(&self, call: &Call<'_>, read: ReadItem<T>) -> Result<Reading<T>, Fault> {
+    async fn reading<T>(
+        &self,
+        call: &Call<'_>,
+        field: Option<&str>,
+        read: ReadItem<T>,
+    ) -> Result<Reading<T>, Fault> {
         let mut page = call.clone();
         let mut asked = BTreeSet::from([page.path.clone()]);
         let mut ids = BTreeSet::new();
@@ -59,8 +68,7 @@ impl GitHub {
         for number in 1..=PAGES_MAX {
             let reply = self.call(&page).await?;
             let wrong = |why: String| call.unreadable(&format!("page {number}: {why}"));
-            let list = reply.body.as_array();
-            let list = list.ok_or_else(|| wrong("it is no list".to_owned()))?;
+            let list = items_of(&reply.body, field).map_err(wrong)?;
             for item in list {
                 let (id, item) = read(item).map_err(wrong)?;
                 if !ids.insert(id) {
@@ -69,6 +77,11 @@ impl GitHub {
                 items.push(item);
             }
             let Some(next) = reply.link.as_deref().and_then(next) else {
+                let total = total_of(&reply.body, field);
+                if let Some(total) = total.filter(|it| *it != items.len()) {
+                    let how = format!("{} of {total} were there", items.len());
+                    return Ok(Reading::Changed(how));
+                }
                 return Ok(Reading::Whole(Complete::read_to_its_end(items, reply.at)));
             };
             page.path = self.path_of(&next).map_err(wrong)?;
@@ -97,6 +110,21 @@ impl GitHub {
         let query = url.query().map(|it| format!("?{it}"));
         Ok(format!("{path}{}", query.unwrap_or_default()))
     }
+}
+
+/// The items of a page.
+fn items_of<'a>(body: &'a Value, field: Option<&str>) -> Result<&'a Vec<Value>, String> {
+    let list = field.map_or(Some(body), |it| body.get(it));
+    let list = list.and_then(Value::as_array);
+    list.ok_or_else(|| "it is no list".to_owned())
+}
+
+/// How many items a listing has by what its last page says; none: it does not say.
+fn total_of(body: &Value, field: Option<&str>) -> Option<usize> {
+    let field = field?;
+    let total = usize::try_from(body.get("total_count")?.as_u64()?).unwrap_or(usize::MAX);
+    let is_cut = field == "workflow_runs" && total > RESULTS_MAX;
+    Some(if is_cut { RESULTS_MAX } else { total })
 }
 
 /// The URL of the next page (RFC 8288; GitHub REST API, "Using pagination"); none: this was the last one.

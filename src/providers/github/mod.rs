@@ -1,7 +1,8 @@
-//! GitHub's REST API: the versions of container packages, and runs of workflows.
+//! GitHub's REST API: versions of container packages, runs of workflows, jobs that wait, and runners.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -16,17 +17,26 @@ use crate::providers::cache::Cache;
 use crate::providers::http::Http;
 use crate::retry::Patience;
 
+use self::app::App;
+use self::kept::Kept;
 use self::pace::Pace;
 use self::packages::Owner;
 use self::token::Account;
 
+mod app;
 mod call;
 mod fault;
+mod jobs;
+mod kept;
 mod listing;
 mod pace;
 mod packages;
+mod runners;
 mod runs;
 mod token;
+
+pub use self::jobs::{Job, Waiting};
+pub use self::runners::{Registration, Runner, RunnersOf};
 
 /// The name of the service in faults and counts.
 const SERVICE: &str = "github";
@@ -35,6 +45,7 @@ const SERVICE: &str = "github";
 #[derive(Debug)]
 pub struct GitHub {
     account: Account,
+    app: Option<App>,
     http: Arc<Http>,
     patience: Arc<Patience>,
     pace: Pace,
@@ -42,6 +53,11 @@ pub struct GitHub {
     owners: Mutex<BTreeMap<Package, Owner>>,
     versions: Cache<Package, Complete<Version>>,
     runs: Cache<Workflow, Vec<WorkflowRun>>,
+    runners: Cache<RunnersOf, Complete<Runner>>,
+    waiting: Cache<String, Waiting>,
+    /// Runs none of whose jobs waited when they were last looked at, and when that was.
+    quiet: Mutex<BTreeMap<u64, (jobs::Shown, Timestamp)>>,
+    kept: Kept,
     /// Whether it was said that the version of the API ends.
     end: Once,
 }
@@ -134,12 +150,17 @@ impl GitHub {
     ) -> Result<Self, Fault> {
         Ok(Self {
             account: Account::new(settings)?,
+            app: App::new(settings)?,
             http,
             patience,
             pace: Pace::default(),
             owners: Mutex::default(),
             versions: Cache::default(),
             runs: Cache::default(),
+            runners: Cache::default(),
+            waiting: Cache::default(),
+            quiet: Mutex::default(),
+            kept: Kept::default(),
             end: Once::new(),
         })
     }
@@ -148,6 +169,13 @@ impl GitHub {
     pub fn forget(&self) {
         self.versions.clear();
         self.runs.clear();
+        self.runners.clear();
+        self.waiting.clear();
+    }
+
+    /// Keeps answers in a folder too, so that the next process need not pay for what has not changed.
+    pub fn keep_in(&self, folder: &Path) {
+        self.kept.keep_in(folder);
     }
 
     /// How long GitHub serves nobody any more, where that is longer than a call waits; none: it does.

@@ -53,6 +53,7 @@ impl Package {
             method: Method::GET,
             path: format!("{}{rest}", self.path(owner)),
             body: Value::Null,
+            is_kept: false,
         }
     }
 }
@@ -101,7 +102,7 @@ impl GitHub {
                 "GitHub lists the deleted versions of a user only by that user's own token";
             return Err(call.fault(Class::Denied, message).hint(call.scope.advice()));
         }
-        let versions = self.list(&call, read_version).await?;
+        let versions = self.list(&call, None, read_version).await?;
         // That a listing without documented pages has an end cannot be seen on a full one.
         if owner == Owner::User && versions.items().len() >= PAGE_LEAST {
             let message =

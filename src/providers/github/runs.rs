@@ -38,6 +38,7 @@ impl Workflow {
             method: Method::GET,
             path: self.path(&format!("/runs?branch={branch}&per_page={PAGE}")),
             body: Value::Null,
+            is_kept: false,
         }
     }
 }

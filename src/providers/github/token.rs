@@ -25,9 +25,22 @@ pub(super) enum Scope {
     Packages,
     /// Workflows and their runs.
     Actions,
+    /// Runners of a repository.
+    Runners,
+    /// Runners of an organization.
+    RunnersOfOrganization,
 }
 
 impl Scope {
+    /// Whether the token of an App's installation is taken where there is one: packages know none (GitHub Docs, "About
+    /// permissions for GitHub Packages").
+    pub(super) fn is_for_apps(self) -> bool {
+        match self {
+            Self::Packages => false,
+            Self::Actions | Self::Runners | Self::RunnersOfOrganization => true,
+        }
+    }
+
     /// What the token must be allowed (GitHub Docs, "About permissions for GitHub Packages"; GitHub REST API,
     /// "Workflows").
     pub(super) fn advice(self) -> &'static str {
@@ -38,13 +51,34 @@ impl Scope {
             Self::Actions => {
                 "GITHUB_TOKEN needs Actions: read, and write to start a workflow (a classic token: repo; in a workflow: permissions: actions: write)"
             }
+            Self::Runners => {
+                "the token needs Administration: read, and write to register and remove runners (a classic token: repo); the token of a workflow cannot have it, so take a GitHub App (RECONCILE_GITHUB_APP_ID) or a personal token as GITHUB_TOKEN"
+            }
+            Self::RunnersOfOrganization => {
+                "the token needs the organization's permission Self-hosted runners: read, and write to register and remove runners (a classic token: admin:org); the token of a workflow cannot have it, so take a GitHub App (RECONCILE_GITHUB_APP_ID) or a personal token as GITHUB_TOKEN"
+            }
         }
     }
 }
 
 /// A token, which is never shown.
 #[derive(Clone, PartialEq, Eq)]
-struct Token(String);
+pub(super) struct Token(String);
+
+impl Token {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// What proves who we are.
+    pub(super) fn header(&self) -> Result<HeaderValue, String> {
+        let value = HeaderValue::try_from(format!("Bearer {}", self.0));
+        let mut value =
+            value.map_err(|_| "the token holds characters that none may have".to_owned())?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +98,7 @@ pub(super) struct Account {
 impl Account {
     /// Fails when the settings name a base that must not be used.
     pub(super) fn new(settings: &Settings) -> Result<Self, Fault> {
-        let token = |name| settings.get(name).map(|it| Token(it.trim().to_owned()));
+        let token = |name| settings.get(name).map(Token::new);
         Ok(Self {
             base: base(settings.get(BASE).unwrap_or(USUAL_BASE))?,
             packages: token(FOR_PACKAGES),
@@ -88,16 +122,22 @@ impl Account {
                 .is_some_and(|it| it.starts_with('/'))
     }
 
+    /// The host that is asked.
+    pub(super) fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    /// Whether it answers for pages of this host: `api.github.com` for `github.com`, `api.SUB.ghe.com` for `SUB.ghe.com`, a
+    /// server of one's own for itself, and one on this machine for all (GitHub Enterprise Docs, "Getting started with the
+    /// REST API").
+    pub(super) fn serves(&self, host: &str) -> bool {
+        let mine = self.host();
+        is_loopback(&self.base) || mine == host || mine.strip_prefix("api.") == Some(host)
+    }
+
     /// What proves who we are; none: there is no token.
     pub(super) fn authorization(&self, scope: Scope) -> Result<Option<HeaderValue>, String> {
-        let Some(Token(token)) = self.token(scope) else {
-            return Ok(None);
-        };
-        let value = HeaderValue::try_from(format!("Bearer {token}"));
-        let mut value =
-            value.map_err(|_| "the token holds characters that none may have".to_owned())?;
-        value.set_sensitive(true);
-        Ok(Some(value))
+        self.token(scope).map(Token::header).transpose()
     }
 
     /// What a service said, fit to be shown: on one line, not too long, without the token.
@@ -117,7 +157,7 @@ impl Account {
     fn token(&self, scope: Scope) -> Option<&Token> {
         match scope {
             Scope::Packages => self.packages.as_ref().or(self.all.as_ref()),
-            Scope::Actions => self.all.as_ref(),
+            Scope::Actions | Scope::Runners | Scope::RunnersOfOrganization => self.all.as_ref(),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The listings of instances (ECS API reference: `DescribeInstances`, `DescribeInstanceStatus`).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::sim::aliyun::ask::Ask;
 use crate::sim::aliyun::wire::Refusal;
 use crate::sim::aliyun::{Cloud, Reply, page, show};
-use crate::sim::object::Instance;
+use crate::sim::object::{Instance, InstanceStatus};
 
 const MODELLED: [&str; 13] = [
     "InstanceIds",
@@ -77,6 +79,30 @@ fn matches(pattern: &str, name: &str) -> bool {
         }
         name = characters.as_str();
     }
+}
+
+/// What the console has said (ECS API reference, `GetInstanceConsoleOutput`); ASSUMED: that one who boots has none yet.
+pub(super) fn console(cloud: &mut Cloud, ask: &Ask) -> Reply {
+    ask.only(&["InstanceId", "RemoveSymbols"])?;
+    let id = ask.text("InstanceId").unwrap_or_default();
+    let Some(instance) = ask.region(cloud).instances.get(id) else {
+        let message = "The specified parameter \"InstanceId\" is not valid.";
+        return Err(Refusal::new(404, "InvalidParameter", message));
+    };
+    let said = match instance.status {
+        InstanceStatus::Pending | InstanceStatus::Starting => {
+            let message = "The current status of the resource does not support this operation.";
+            return Err(Refusal::new(405, "IncorrectInstanceStatus", message));
+        }
+        InstanceStatus::Running | InstanceStatus::Stopping | InstanceStatus::Stopped => {
+            format!("{id} login: ")
+        }
+    };
+    Ok(json!({
+        "InstanceId": id,
+        "ConsoleOutput": STANDARD.encode(said),
+        "LastUpdateTime": ask.now.to_string(),
+    }))
 }
 
 /// A released instance is simply missing.

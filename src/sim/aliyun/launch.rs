@@ -15,8 +15,9 @@ use crate::sim::aliyun::wire::Refusal;
 use crate::sim::aliyun::{
     Cloud, Reply, assistant, images, lifecycle, names, network, purchase, token,
 };
+use crate::sim::github;
 use crate::sim::history::{Removal, What};
-use crate::sim::object::{Image, ImageStatus, Instance, InstanceChange, InstanceStatus};
+use crate::sim::object::{Agent, Image, ImageStatus, Instance, InstanceChange, InstanceStatus};
 use crate::sim::trouble::{Trouble, TroubleKind};
 
 /// User data may have 32 KiB before it is encoded.
@@ -83,7 +84,15 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         .or(ask.text("InstanceName"))
         .unwrap_or_default();
     let id = InstanceId::new(&cloud.fresh_id(&region, "i", subject));
-    let upcoming = upcoming(cloud, ask, &id);
+    let mut upcoming = upcoming(cloud, ask, &id);
+    let agent = assistant::agent_of(cloud, ask, running_at(cloud, ask));
+    let data = ask.text("UserData").and_then(|it| STANDARD.decode(it).ok());
+    let data = String::from_utf8(data.unwrap_or_default()).unwrap_or_default();
+    let runner = github::configured(&data);
+    if let Some(minutes) = armed(&data).filter(|_| runner.is_some() && agent != Agent::Never) {
+        let off = running_at(cloud, ask).plus(Duration::from_secs(minutes * 60));
+        upcoming.push((off, InstanceChange::Turn(InstanceStatus::Stopped)));
+    }
     Instance {
         region_id: Some(region),
         instance_name: name_of(ask, &id, index),
@@ -107,7 +116,8 @@ fn instance_of(cloud: &Cloud, ask: &Ask, order: &Order, index: i64) -> Instance 
         system_disk_size: order.disk,
         recycling: false,
         tags: order.tags.clone(),
-        agent: assistant::agent_of(cloud, ask, running_at(cloud, ask)),
+        runner,
+        agent,
         upcoming,
     }
 }
@@ -252,6 +262,12 @@ fn amount(ask: &Ask) -> Result<i64, Refusal> {
         return Err(Refusal::new(400, "InvalidMinAmount.Malformed", message));
     }
     Ok(amount)
+}
+
+/// After how many minutes a guest switches itself off that was told so by its user data.
+fn armed(data: &str) -> Option<u64> {
+    let mut lines = data.lines();
+    lines.find_map(|it| it.trim_start().strip_prefix("arm ")?.parse().ok())
 }
 
 /// The default is the id; `UniqueSuffix` numbers the names of one request from 001.

@@ -115,6 +115,28 @@ fn begin_stop(cloud: &mut Cloud, ask: &Ask, (region, instance): (&RegionId, &Ins
         .change(ask.now, id, |it| it.stopped_mode = mode);
 }
 
+impl Cloud {
+    /// Lets a running instance switch itself off, as its guest does.
+    pub(crate) fn switch_off(&mut self, region: &RegionId, id: &str, at: Timestamp) {
+        let found = self.regions[region].instances.get(id).cloned();
+        let Some(instance) =
+            found.filter(|it| it.status == InstanceStatus::Running && !it.is_going())
+        else {
+            return;
+        };
+        let stopped = at.plus(Duration::from_secs(self.scenario.times.instance_stopped));
+        let mut then = instance.upcoming.clone();
+        then.retain(|it| it.1 != InstanceChange::Turn(InstanceStatus::Stopped));
+        then.push((stopped, InstanceChange::Turn(InstanceStatus::Stopped)));
+        turn(
+            self,
+            (region, &instance),
+            at,
+            (InstanceStatus::Stopping, then),
+        );
+    }
+}
+
 fn turn(
     cloud: &mut Cloud,
     (region, instance): (&RegionId, &Instance),

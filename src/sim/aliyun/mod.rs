@@ -208,6 +208,7 @@ impl Cloud {
             "DeleteSnapshot" => snapshots::delete(self, ask),
             "DescribeInstances" => instances::describe(self, ask),
             "DescribeInstanceStatus" => instances::describe_status(self, ask),
+            "GetInstanceConsoleOutput" => instances::console(self, ask),
             "RunInstances" => launch::run(self, ask),
             "DescribeLaunchTemplates" => launch_templates::describe(self, ask),
             "DescribeLaunchTemplateVersions" => launch_templates::describe_versions(self, ask),
@@ -304,7 +305,7 @@ impl Cloud {
     }
 
     /// How long something takes that the seed and the subject decide.
-    fn lasting(&self, span: Span, subject: &str) -> Duration {
+    pub(crate) fn lasting(&self, span: Span, subject: &str) -> Duration {
         let digits = self.draw(&format!("lasting/{subject}"));
         let drawn = u64::from_str_radix(&digits[..15], 16).unwrap_or_default();
         let seconds = span.least + drawn % (span.most - span.least).saturating_add(1);

@@ -50,6 +50,12 @@ impl Cloud {
         self.record(at, &region, What::ImagePut(Box::new(image)));
     }
 
+    /// When something in the account changes next by itself, after a time.
+    pub(crate) fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
+        let next = self.next_due().map(|it| it.at);
+        next.filter(|it| *it > after)
+    }
+
     fn next_due(&self) -> Option<Due> {
         let of_region = |(id, region): (&RegionId, &Region)| {
             let images = region.images.all().filter_map(|it| {

@@ -38,7 +38,12 @@ pub(super) struct Run {
     conclusion: String,
     pushes: BTreeMap<String, BTreeMap<String, written::Repository>>,
     is_over: bool,
+    /// When any of its jobs changed.
+    touched: Vec<Timestamp>,
 }
+
+/// Later than anything that happens.
+const FAR: Timestamp = Timestamp::from_millis(253_402_300_000_000);
 
 /// All workflows and runs.
 #[derive(Clone, Debug)]
@@ -75,7 +80,8 @@ impl Run {
     /// When it last became what it is.
     pub(super) fn changed(&self, at: Timestamp) -> Timestamp {
         let past = [self.ends, self.begins].into_iter().find(|it| at >= *it);
-        past.unwrap_or(self.created)
+        let touched = self.touched.iter().filter(|it| at >= **it).max().copied();
+        past.max(touched).unwrap_or(self.created)
     }
 
     pub(super) fn url(&self, base: &str) -> String {
@@ -157,8 +163,61 @@ impl Runs {
             conclusion: conclusion.unwrap_or_else(|| "success".to_owned()),
             pushes: workflow.pushes.clone(),
             is_over: false,
+            touched: Vec::new(),
         });
         self.started.last().expect("it was pushed")
+    }
+
+    /// A run of a workflow that nobody can start, which is as its jobs are.
+    pub(super) fn hold(&mut self, (repository, file): (&str, &str), created: Timestamp) -> u64 {
+        let count = self.started.len();
+        let id = 30_000_000_000 + number(&format!("{}/{repository}/{file}/{count}", self.seed));
+        self.started.push(Run {
+            id,
+            number: count + 1,
+            repository: repository.to_owned(),
+            file: file.to_owned(),
+            reference: "main".to_owned(),
+            event: "push".to_owned(),
+            created,
+            inputs: BTreeMap::new(),
+            begins: FAR,
+            ends: FAR,
+            conclusion: String::new(),
+            pushes: BTreeMap::new(),
+            is_over: true,
+            touched: Vec::new(),
+        });
+        id
+    }
+
+    /// Notes that a job of a run is another one from a time on.
+    pub(super) fn touch(&mut self, run: u64, at: Timestamp) {
+        if let Some(run) = self.started.iter_mut().find(|it| it.id == run) {
+            run.touched.push(at);
+        }
+    }
+
+    /// Makes a run what its jobs are: begun, and over with this conclusion.
+    pub(super) fn turn(
+        &mut self,
+        (run, at): (u64, Timestamp),
+        (has_begun, conclusion): (bool, Option<&str>),
+    ) {
+        self.touch(run, at);
+        let Some(run) = self.started.iter_mut().find(|it| it.id == run) else {
+            return;
+        };
+        if has_begun {
+            run.begins = run.begins.min(at);
+        }
+        match conclusion {
+            Some(conclusion) => {
+                run.ends = at;
+                conclusion.clone_into(&mut run.conclusion);
+            }
+            None => run.ends = FAR,
+        }
     }
 
     pub(super) fn settle(&mut self, registries: &mut Registries, now: Timestamp) {
@@ -194,7 +253,7 @@ impl GitHub {
         ask: &Ask,
         token: &Token,
     ) -> Reply {
-        if !token.may("repo") {
+        if !token.may("repo") && !token.may("actions") {
             return Err(Refusal::not_found());
         }
         let parts = ask.parts();
@@ -211,6 +270,8 @@ impl GitHub {
                 self.list(ask, &repository, |it| it.is_of(file))
             }
             ("GET", ["runs"]) => self.list(ask, &repository, |_| true),
+            ("GET", ["jobs", id]) => self.runners.job(ask, (&repository, id)),
+            ("GET", ["runs", id, "jobs"]) => self.runners.jobs_of(ask, (&repository, id)),
             ("GET", ["runs", id]) => {
                 let mut runs = self.runs.started.iter();
                 let run = runs.find(|it| it.repository == repository && it.id.to_string() == *id);

@@ -1,5 +1,7 @@
 //! Requests to GitHub taken apart, answers put together (GitHub Docs, "Getting started with the REST API").
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
@@ -29,6 +31,8 @@ pub(super) struct Ask<'a> {
     pub(super) page_max: usize,
     /// Where the world answers, for links.
     pub(super) base: String,
+    /// How late listings are.
+    pub(super) lag: Duration,
 }
 
 impl<'a> Ask<'a> {
@@ -47,6 +51,7 @@ impl<'a> Ask<'a> {
             trouble: None,
             page_max: PAGE_MAX,
             base: format!("http://{}/github", host.unwrap_or("localhost")),
+            lag: Duration::ZERO,
         }
     }
 
@@ -75,8 +80,10 @@ impl<'a> Ask<'a> {
     /// What listings see: a trouble may show the past.
     pub(super) fn visible(&self) -> Timestamp {
         let stale = self.trouble.filter(|it| it.fault == TroubleKind::Stale);
-        self.now
-            .minus(stale.map(Trouble::duration).unwrap_or_default())
+        self.now.minus(
+            self.lag
+                .max(stale.map(Trouble::duration).unwrap_or_default()),
+        )
     }
 
     /// One page of a listing, with its links (GitHub Docs, "Using pagination in the REST API"); `show` makes the body of
@@ -137,6 +144,8 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) message: String,
     pub(super) retry_after: Option<u64>,
+    /// The permissions that would do.
+    permissions: Option<&'static str>,
 }
 
 impl Refusal {
@@ -145,7 +154,14 @@ impl Refusal {
             status,
             message: message.to_owned(),
             retry_after: None,
+            permissions: None,
         }
+    }
+
+    /// Says which permissions would do (GitHub Docs, "Troubleshooting the REST API", "Insufficient permissions").
+    pub(super) fn accepting(mut self, permissions: &'static str) -> Self {
+        self.permissions = Some(permissions);
+        self
     }
 
     pub(super) fn not_found() -> Self {
@@ -162,6 +178,10 @@ impl Refusal {
         if let Some(seconds) = self.retry_after {
             let seconds = seconds.to_string();
             answer.headers.insert("retry-after".to_owned(), seconds);
+        }
+        if let Some(permissions) = self.permissions {
+            let name = "x-accepted-github-permissions".to_owned();
+            answer.headers.insert(name, permissions.to_owned());
         }
         answer
     }

@@ -13,8 +13,12 @@ use crate::sim::registry::written::Repository;
 pub struct GitHub {
     /// The tokens that it accepts; where there is none, there is no GitHub.
     pub tokens: Vec<Token>,
+    /// Apps that are installed; their tokens come besides.
+    pub apps: Vec<App>,
     /// Which owners are organizations; all others are users.
     pub organizations: BTreeSet<String>,
+    /// Repositories that have another name now, by their old one.
+    pub renamed: BTreeMap<String, String>,
     /// Requests that a token may make in an hour (GitHub Docs, "Rate limits for the REST API").
     pub per_hour: u64,
     /// Points that a token may use in a minute: one for a read, five for a write (same place, "About secondary rate
@@ -26,7 +30,9 @@ impl Default for GitHub {
     fn default() -> Self {
         Self {
             tokens: Vec::new(),
+            apps: Vec::new(),
             organizations: BTreeSet::new(),
+            renamed: BTreeMap::new(),
             per_hour: 5000,
             points_per_minute: 900,
         }
@@ -40,8 +46,28 @@ pub struct Token {
     pub token: String,
     /// Whose it is.
     pub login: String,
-    /// As in `repo`, `read:packages`, `write:packages`, `delete:packages`.
+    /// As in `repo`, `admin:org`, `actions` (the token of a workflow: runs and jobs alone), `read:packages`, `write:packages`, `delete:packages`.
     pub scopes: BTreeSet<String>,
+}
+
+/// A GitHub App and its installation.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct App {
+    /// Its client id.
+    pub id: String,
+    pub installation: u64,
+    /// Its public key: DER of PKCS#1 in base64.
+    pub public_key: String,
+    /// What the tokens of its installation may, in the words of other tokens.
+    pub scopes: BTreeSet<String>,
+    /// How long such a token lasts, in seconds.
+    #[serde(default = "an_hour")]
+    pub seconds: u64,
+}
+
+fn an_hour() -> u64 {
+    3600
 }
 
 impl Token {

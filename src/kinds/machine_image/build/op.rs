@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::ids::{InstanceId, Token};
 use crate::kind::Check;
 use crate::kinds::architecture::Architecture;
+use crate::kinds::instance_class::full_minute;
 use crate::kinds::tags::{self, Owner};
 use crate::plan::Verb;
 use crate::providers::Clients;
@@ -17,7 +18,7 @@ use crate::resource::Span;
 
 use super::super::change::{Subject, stale};
 use super::super::seen::{self, Phase as ImagePhase};
-use super::launch::{self, Order};
+use super::launch::{self, Launching};
 
 /// How long a machine is kept from now on when its release time is moved.
 const PROLONGED: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -47,7 +48,7 @@ pub enum Effect {
         attempt: usize,
         /// What is launched.
         #[serde(skip)]
-        order: Box<Order>,
+        launching: Box<Launching>,
     },
     /// Runs the script in it.
     Provision(#[serde(skip)] Box<Command>),
@@ -74,7 +75,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.subject.name;
         match &self.effect {
-            Effect::Launch { order, .. } => write!(f, "launch {order}"),
+            Effect::Launch { launching, .. } => write!(f, "launch {}", launching.order),
             Effect::Provision(command) => {
                 write!(f, "provision {name}, at most {}", Span(command.timeout))
             }
@@ -103,8 +104,8 @@ impl Op {
 
     /// Looks whether it is still right.
     pub(in super::super) async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
-        if let Effect::Launch { order, .. } = &self.effect {
-            return launch::check(clients, self, order).await;
+        if let Effect::Launch { launching, .. } = &self.effect {
+            return launch::check(clients, self, launching).await;
         }
         let place = &self.subject.place;
         let found = clients.aliyun.instance(place, &self.machine()).await?;
@@ -144,7 +145,9 @@ impl Op {
         let place = &self.subject.place;
         let machine = self.machine();
         match &self.effect {
-            Effect::Launch { order, .. } => launch::launch(clients, self, (order, token)).await,
+            Effect::Launch { launching, .. } => {
+                launch::launch(clients, self, (launching, token)).await
+            }
             Effect::Provision(command) => ecs.run_command(place, command, token.as_str()).await,
             Effect::Stop => ecs.stop_instance(place, &machine).await,
             Effect::Image { image, .. } => {
@@ -152,7 +155,7 @@ impl Op {
                     .await
             }
             Effect::Prolong { .. } => {
-                let release = launch::full_minute(clients.now().plus(PROLONGED));
+                let release = full_minute(clients.now().plus(PROLONGED));
                 ecs.release_at(place, &machine, release).await
             }
             Effect::Release => ecs.delete_instance(place, &machine).await,

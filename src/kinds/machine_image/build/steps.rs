@@ -257,18 +257,18 @@ impl Draft<'_> {
         let (Some(version), Some(base)) = (&course.version, course.base) else {
             return;
         };
-        let order = launch::order(
+        let launching = launch::order(
             (self.resource, self.bench),
             (self.architecture, self.now),
             (version, base, &offers.candidates),
         );
         let op = Op {
-            subject: self.subject(String::new(), order.name.clone()),
+            subject: self.subject(String::new(), launching.order.name.clone()),
             architecture: self.architecture,
             version: version.clone(),
             effect: Effect::Launch {
                 attempt,
-                order: Box::new(order),
+                launching: Box::new(launching),
             },
         };
         let cause = Cause::Upstream(format!("base {}", base.id));
