@@ -9,6 +9,7 @@ use crate::kinds::tags::{self, Owner};
 use crate::resource::Resource;
 
 use super::op::Reach;
+use super::records::Work;
 use super::seen::{Instance, Payment, Phase, Seen};
 use super::spec::{Purchase, Spec};
 
@@ -25,12 +26,18 @@ pub(super) enum Verdict {
     StartsIdling,
     /// It has no work; how long until that counts.
     Idling(Duration),
-    /// It works again.
+    /// It works again, or nothing says any more that it does not.
     StopsIdling,
+    /// It was to be removed, and has work, or the reason is none any more.
+    Recalled,
+    /// It is down, and GitHub still says that it has a job.
+    Lost,
     /// It has had no work for long enough.
     Idle,
     /// It goes, and by which rule.
     Goes(Rule),
+    /// It was marked by an earlier pass, and no list shows a runner of its name: how long until that is sure.
+    Retires(Duration),
     /// It is on its way out.
     Leaving,
 }
@@ -40,7 +47,7 @@ pub(super) enum Verdict {
 pub(super) enum Rule {
     /// It was marked by an earlier pass.
     Retiring,
-    /// It is older than maxAge and nothing can prove that it works.
+    /// It is older than maxAge and nothing proves that it works.
     Overdue,
 }
 
@@ -56,8 +63,11 @@ pub(super) fn judge(
     }
     let spec = &resource.spec;
     let is_retiring = instance.tags.contains_key(tags::RETIRING);
-    // A machine that is down has no work, whoever may tell who is busy.
-    let may_work = instance.phase != Phase::Stopped && instance.busy != Fact::Known(false);
+    let is_marked = instance.tags.contains_key(tags::IDLE_SINCE);
+    let work = match &instance.work {
+        Fact::Known(work) => *work,
+        Fact::Unknown(fault) => return Verdict::Unknown(format!("who has work: {fault}")),
+    };
     match instance.phase {
         Phase::Unknown => {
             return Verdict::Unknown("its status is one that we do not know".to_owned());
@@ -65,31 +75,108 @@ pub(super) fn judge(
         Phase::Stopping if is_retiring => return Verdict::Leaving,
         Phase::Starting | Phase::Running | Phase::Stopping | Phase::Stopped => {}
     }
-    if may_work {
-        return Verdict::Stays(None);
+    if work == Work::Busy {
+        return match (instance.phase == Phase::Stopped, is_retiring, is_marked) {
+            (true, _, _) => Verdict::Lost,
+            (false, true, _) => Verdict::Recalled,
+            (false, false, true) => Verdict::StopsIdling,
+            (false, false, false) => Verdict::Stays(None),
+        };
     }
-    if is_retiring {
-        return Verdict::Goes(Rule::Retiring);
+    if is_retiring && has_no_record(seen, instance) {
+        let rest = unsure_for(resource, seen, instance, now);
+        let rest = rest.filter(|_| marked(instance, now).is_some());
+        return rest.map_or(Verdict::Goes(Rule::Retiring), Verdict::Retires);
     }
+    let verdict = by_rules(spec, (instance, work), now);
+    if !is_retiring {
+        return verdict;
+    }
+    // It may have been started again since it was marked: then the mark has outlived its reason.
+    match verdict {
+        Verdict::Goes(_) | Verdict::Idle => Verdict::Goes(Rule::Retiring),
+        Verdict::Stays(_)
+        | Verdict::StartsIdling
+        | Verdict::Idling(_)
+        | Verdict::StopsIdling
+        | Verdict::Recalled => Verdict::Recalled,
+        Verdict::LeaveAlone(_)
+        | Verdict::Unknown(_)
+        | Verdict::Lost
+        | Verdict::Retires(_)
+        | Verdict::Leaving => verdict,
+    }
+}
+
+/// Whether runner lists show none of its name, as after its record was removed.
+fn has_no_record(seen: &Seen, instance: &Instance) -> bool {
+    match &seen.records {
+        Some(Fact::Known(records)) => !records.by_name.contains_key(&instance.name),
+        Some(Fact::Unknown(_)) | None => false,
+    }
+}
+
+/// What the rules say of an instance that is not known to have work.
+fn by_rules(spec: &Spec, (instance, work): (&Instance, Work), now: Timestamp) -> Verdict {
     let Some(created) = instance.created else {
         return Verdict::Unknown("the service does not say when it was created".to_owned());
     };
     let age = now.since(created);
-    if instance.busy == Fact::Known(false) && age > spec.max_age.0 {
+    if age > spec.max_age.0 {
         return Verdict::Goes(Rule::Overdue);
     }
-    if instance.phase == Phase::Stopped && instance.payment == Payment::Spot {
+    if is_idle(instance, work) {
         return idling(spec, instance, now);
     }
-    if instance.phase == Phase::Running && instance.tags.contains_key(tags::IDLE_SINCE) {
+    let is_up = matches!(instance.phase, Phase::Starting | Phase::Running);
+    if is_up && instance.tags.contains_key(tags::IDLE_SINCE) {
         return Verdict::StopsIdling;
     }
-    let rest = spec.max_age.0.saturating_sub(age);
-    Verdict::Stays((instance.busy == Fact::Known(false)).then_some(rest))
+    Verdict::Stays(Some(spec.max_age.0.saturating_sub(age)))
 }
 
-/// A stopped spot machine has no work and is billed for its disk. The service does not say since when it is stopped, so
-/// the first look leaves a mark on it.
+/// How late a list of runners may be.
+const LATE_MAX: Duration = Duration::from_secs(300);
+
+/// How long it is until a machine may go of which no list shows a runner: a list may be late, so two must show that, one
+/// before it was marked and one so long afterwards. None: it may go now.
+pub(super) fn unsure_for(
+    resource: &Resource<Spec>,
+    seen: &Seen,
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<Duration> {
+    let Some(Fact::Known(records)) = &seen.records else {
+        return None;
+    };
+    let is_told = records.by_name.contains_key(&instance.name) || instance.phase == Phase::Stopped;
+    if is_told || resource.spec.runners_of.is_none() {
+        return None;
+    }
+    let Some(since) = marked(instance, now) else {
+        return Some(LATE_MAX);
+    };
+    let rest = LATE_MAX.saturating_sub(now.since(since));
+    (!rest.is_zero()).then_some(rest)
+}
+
+/// When an instance was marked to be removed; none: it was not, or by somebody who wrote no time.
+pub(super) fn marked(instance: &Instance, now: Timestamp) -> Option<Timestamp> {
+    let mark = instance.tags.get(tags::RETIRING)?;
+    Timestamp::parse(mark).filter(|it| *it <= now)
+}
+
+/// Whether a machine has no work for sure: a stopped spot machine, which is billed for its disk, and one whose runner is
+/// connected and has no job.
+fn is_idle(instance: &Instance, work: Work) -> bool {
+    match instance.phase {
+        Phase::Stopped => instance.payment == Payment::Spot,
+        Phase::Running => work == Work::Idle,
+        Phase::Starting | Phase::Stopping | Phase::Unknown => false,
+    }
+}
+
+/// Nobody says since when a machine has no work, so the first look leaves a mark on it.
 fn idling(spec: &Spec, instance: &Instance, now: Timestamp) -> Verdict {
     let since = instance
         .tags

@@ -3,6 +3,7 @@
 mod judge;
 mod op;
 mod plan;
+mod records;
 mod seen;
 mod spec;
 #[cfg(test)]

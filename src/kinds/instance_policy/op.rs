@@ -13,9 +13,11 @@ use crate::kinds::tags;
 use crate::plan::Verb;
 use crate::providers::Clients;
 use crate::providers::aliyun::{Place, Taggable};
+use crate::providers::github::RunnersOf;
 use crate::resource::Resource;
 
 use super::judge::left_alone;
+use super::records;
 use super::seen::{self, Instance, Phase, Seen, is_selected};
 use super::spec::{Purchase, Spec};
 
@@ -47,6 +49,8 @@ pub struct Reach {
     pub selector: BTreeMap<String, String>,
     /// How they are paid for.
     pub purchase: Purchase,
+    /// Where runners of their names may be registered.
+    pub runners_of: Vec<RunnersOf>,
 }
 
 impl Reach {
@@ -57,6 +61,7 @@ impl Reach {
             policy: resource.id.clone(),
             selector: resource.spec.selector.tags.clone(),
             purchase: resource.spec.purchase,
+            runners_of: records::lists(&resource.spec),
         }
     }
 }
@@ -71,6 +76,20 @@ pub enum Effect {
     ClearIdle,
     /// Notes on it that its removal has begun.
     Retire,
+    /// Removes both notes: it has work, or the reason is none any more.
+    Recall,
+    /// Removes the record of its runner, which GitHub refuses while that has a job, and gives it none afterwards.
+    Deregister {
+        /// Whose runner it is.
+        of: RunnersOf,
+        /// The record.
+        runner: u64,
+    },
+    /// Removes the record of a runner whose machine is gone.
+    Sweep {
+        /// Whose runner it was.
+        of: RunnersOf,
+    },
     /// Deletes it.
     Delete {
         /// Its type.
@@ -79,6 +98,8 @@ pub enum Effect {
         created: Option<Timestamp>,
         /// Whether it may only go while it is stopped, since it may have work otherwise.
         stopped_only: bool,
+        /// Whether what its console said is kept: it goes although nobody knows what it did.
+        keeps_console: bool,
     },
 }
 
@@ -89,6 +110,9 @@ impl fmt::Display for Op {
             Effect::MarkIdle => write!(f, "{name}: mark idle from now"),
             Effect::ClearIdle => write!(f, "{name}: clear the idle mark"),
             Effect::Retire => write!(f, "{name}: mark retiring"),
+            Effect::Recall => write!(f, "{name}: recall, it is not to be removed"),
+            Effect::Deregister { of, .. } => write!(f, "{name}: remove the runner of {of}"),
+            Effect::Sweep { of } => write!(f, "runner {name} of {of}, its machine is gone"),
             Effect::Delete {
                 machine_type,
                 created,
@@ -104,8 +128,12 @@ impl fmt::Display for Op {
 impl kind::Op for Op {
     fn verb(&self) -> Verb {
         match self.effect {
-            Effect::MarkIdle | Effect::ClearIdle | Effect::Retire => Verb::Update,
-            Effect::Delete { .. } => Verb::Delete,
+            Effect::MarkIdle
+            | Effect::ClearIdle
+            | Effect::Retire
+            | Effect::Recall
+            | Effect::Deregister { .. } => Verb::Update,
+            Effect::Sweep { .. } | Effect::Delete { .. } => Verb::Delete,
         }
     }
 
@@ -116,7 +144,11 @@ impl kind::Op for Op {
     async fn check(&self, clients: &Clients) -> Result<Check, Fault> {
         match &self.effect {
             // A mark changes nothing that a later look would not put right.
-            Effect::MarkIdle | Effect::ClearIdle => Ok(Check::Go),
+            Effect::MarkIdle | Effect::ClearIdle | Effect::Recall => Ok(Check::Go),
+            Effect::Sweep { of } => self.check_sweep(clients, of).await,
+            Effect::Deregister { of, runner } => {
+                self.check_deregistration(clients, of, *runner).await
+            }
             Effect::Retire => self.check_removal(clients, None).await,
             Effect::Delete { stopped_only, .. } => {
                 self.check_removal(clients, Some(*stopped_only)).await
@@ -128,7 +160,7 @@ impl kind::Op for Op {
         let ecs = &clients.aliyun;
         let ids = [self.object.clone()];
         let mark = |key: &str, value: String| BTreeMap::from([(key.to_owned(), value)]);
-        match self.effect {
+        match &self.effect {
             Effect::MarkIdle => {
                 let since = mark(tags::IDLE_SINCE, clients.now().to_string());
                 ecs.tag(&self.place, Taggable::Instance, &ids, &since).await
@@ -138,13 +170,26 @@ impl kind::Op for Op {
                     .await
             }
             Effect::Retire => {
-                let retiring = mark(tags::RETIRING, "true".to_owned());
+                let retiring = mark(tags::RETIRING, clients.now().to_string());
                 ecs.tag(&self.place, Taggable::Instance, &ids, &retiring)
                     .await
             }
-            Effect::Delete { .. } => {
-                ecs.delete_instance(&self.place, &InstanceId::new(&self.object))
+            Effect::Recall => {
+                let marks = [tags::RETIRING, tags::IDLE_SINCE];
+                ecs.untag(&self.place, Taggable::Instance, &ids, &marks)
                     .await
+            }
+            Effect::Deregister { of, runner } => clients.github.remove_runner(of, *runner).await,
+            Effect::Sweep { of } => {
+                let runner = self.object.parse().unwrap_or_default();
+                clients.github.remove_runner(of, runner).await
+            }
+            Effect::Delete { keeps_console, .. } => {
+                let id = InstanceId::new(&self.object);
+                if *keeps_console {
+                    clients.keep_console(&self.place, &id).await;
+                }
+                ecs.delete_instance(&self.place, &id).await
             }
         }
     }
@@ -169,9 +214,61 @@ impl Op {
         };
         let stale = left_alone(&self.reach, &instance, clients.now());
         let stale = stale.or_else(|| self.stale(&instance, stopped_only).map(str::to_owned));
+        if let (None, Some(_)) = (&stale, stopped_only) {
+            // Whoever registered meanwhile may have work.
+            for of in &self.reach.runners_of {
+                if clients.github.runner_named(of, &self.name).await?.is_some() {
+                    return Ok(Check::Stale(format!("{of} has a runner of its name")));
+                }
+            }
+        }
         Ok(match stale {
             Some(why) => Check::Stale(why),
             None => Check::Go,
+        })
+    }
+
+    /// Looks once more: the machine may be removed, and its runner has no job.
+    async fn check_deregistration(
+        &self,
+        clients: &Clients,
+        of: &RunnersOf,
+        runner: u64,
+    ) -> Result<Check, Fault> {
+        let id = InstanceId::new(&self.object);
+        let found = clients.aliyun.instance(&self.place, &id).await?;
+        let Some(instance) = found.as_ref().map(seen::instance) else {
+            return Ok(Check::Stale("the machine is gone by itself".to_owned()));
+        };
+        if let Some(why) = left_alone(&self.reach, &instance, clients.now()) {
+            return Ok(Check::Stale(why));
+        }
+        if !instance.tags.contains_key(tags::RETIRING) {
+            let why = "somebody removed the mark that it retires";
+            return Ok(Check::Stale(why.to_owned()));
+        }
+        Ok(match clients.github.runner(of, runner).await? {
+            None => Check::AlreadyDone,
+            Some(runner) if runner.is_busy => {
+                Check::Stale("its runner has a job by now".to_owned())
+            }
+            Some(_) => Check::Go,
+        })
+    }
+
+    /// Looks once more: nobody is this runner, and no machine has its name.
+    async fn check_sweep(&self, clients: &Clients, of: &RunnersOf) -> Result<Check, Fault> {
+        // Without the permission an empty list looks just like no machines.
+        clients.aliyun.prove_instances_visible(&self.place).await?;
+        let machines = clients.aliyun.instances_named(&self.place, &self.name);
+        if !machines.await?.items().is_empty() {
+            return Ok(Check::Stale("a machine has its name".to_owned()));
+        }
+        let runner = self.object.parse().unwrap_or_default();
+        Ok(match clients.github.runner(of, runner).await? {
+            None => Check::AlreadyDone,
+            Some(runner) if records::is_over(&runner) => Check::Go,
+            Some(_) => Check::Stale("somebody is this runner again".to_owned()),
         })
     }
 

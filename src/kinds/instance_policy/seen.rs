@@ -1,17 +1,18 @@
 //! The instances of a region that a policy selects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::fact::Fact;
-use crate::fault::{Class, Fault};
+use crate::fault::Fault;
 use crate::ids::{ImageId, InstanceId};
 use crate::kind::Context;
 use crate::kinds::aliyun_region::{AliyunRegion, Home};
 use crate::providers::aliyun;
 use crate::resource::Resource;
 
+use super::records::{self, Records, Work};
 use super::spec::Spec;
 
 /// What was seen for one policy.
@@ -21,8 +22,12 @@ pub struct Seen {
     pub home: Home,
     /// The instances that the policy selects, by id.
     pub instances: Vec<Instance>,
+    /// The names of all instances of the region, and how many there are.
+    pub names: BTreeSet<String>,
     /// How many instances the region has in all.
     pub listed: usize,
+    /// What runner lists say; none: the policy names none.
+    pub records: Option<Fact<Records>>,
     /// When it was proven just now that an empty list means that there are none; none: there was no need.
     pub proven: Option<Timestamp>,
 }
@@ -50,8 +55,8 @@ pub struct Instance {
     pub protected: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether it is at work. Where nothing can prove work, that is known to be no.
-    pub busy: Fact<bool>,
+    /// What it does.
+    pub work: Fact<Work>,
 }
 
 /// Whether an instance runs. All of these are billed.
@@ -102,13 +107,14 @@ pub(super) async fn observe(
     if is_proven {
         ecs.prove_instances_visible(&home.place).await?;
     }
+    let records = records::read(&resource.spec, context).await;
     let selector = &resource.spec.selector;
     let mut instances: Vec<Instance> = listed
         .items()
         .iter()
         .filter(|it| is_selected(&selector.tags, &it.tags))
         .map(|it| Instance {
-            busy: busy(&resource.spec),
+            work: work(records.as_ref(), &it.name),
             ..instance(it)
         })
         .collect();
@@ -116,7 +122,9 @@ pub(super) async fn observe(
     Ok(Seen {
         home,
         instances,
+        names: listed.items().iter().map(|it| it.name.clone()).collect(),
         listed: listed.items().len(),
+        records,
         proven: is_proven.then(|| listed.at()),
     })
 }
@@ -131,15 +139,12 @@ pub(super) fn is_selected(
         .all(|(key, value)| tags.get(key) == Some(value))
 }
 
-/// Who is busy is told by runner lists alone, and those are not read yet.
-fn busy(spec: &Spec) -> Fact<bool> {
-    match &spec.runners_of {
-        None => Fact::Known(false),
-        Some(_) => Fact::Unknown(Fault::new(
-            Class::NotYet,
-            "tell who is busy",
-            "runner lists are not read yet",
-        )),
+/// Who has work is told by runner lists alone.
+fn work(records: Option<&Fact<Records>>, name: &str) -> Fact<Work> {
+    match records {
+        None => Fact::Known(Work::Untold),
+        Some(Fact::Known(records)) => Fact::Known(records.work(name)),
+        Some(Fact::Unknown(fault)) => Fact::Unknown(fault.clone()),
     }
 }
 
@@ -168,6 +173,6 @@ pub(super) fn instance(seen: &aliyun::Instance) -> Instance {
         payment,
         protected: seen.deletion_protected,
         tags: seen.tags.clone(),
-        busy: Fact::Known(false),
+        work: Fact::Known(Work::Untold),
     }
 }

@@ -1,5 +1,7 @@
 //! What is planned for which instances: an instance a line, a step a line. It is 12:00 on a day.
 
+mod runners;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -9,11 +11,14 @@ use crate::fault::{Class, Fault};
 use crate::ids::{InstanceId, RegionId, ResourceId};
 use crate::kinds::aliyun_region::Home;
 use crate::kinds::tags;
-use crate::plan::{Cause, Health};
+use crate::plan::{Cause, Health, Plan};
 use crate::providers::aliyun::Place;
+use crate::providers::github::{Runner, RunnersOf};
 use crate::resource::{Policy, Resource, Source};
 
+use super::op::Op;
 use super::plan::plan;
+use super::records::{Record, Records, Work};
 use super::seen::{Instance, Payment, Phase, Seen};
 use super::spec::Spec;
 
@@ -51,7 +56,7 @@ fn instance(line: &str) -> Instance {
         payment: Payment::Spot,
         protected: false,
         tags: BTreeMap::from([("ci".to_owned(), "yes".to_owned())]),
-        busy: Fact::Known(false),
+        work: Fact::Known(Work::Untold),
     };
     let mut tag =
         |key: &str, value: &str| drop(instance.tags.insert(key.to_owned(), value.to_owned()));
@@ -64,6 +69,7 @@ fn instance(line: &str) -> Instance {
                 tag(tags::OWNER, owner);
             }
             Some(("scope", scope)) => tag(tags::MANAGED_BY, scope),
+            Some(("name", name)) => name.clone_into(&mut instance.name),
             Some(("release", time)) => instance.release = Some(at(time)),
             Some((key, value)) => tag(key, value),
             None => match word {
@@ -84,28 +90,33 @@ fn instance(line: &str) -> Instance {
     instance
 }
 
-fn check(spec: &str, instances: &str, expected: &str) {
-    let resource = resource(spec);
-    let mut instances: Vec<Instance> = instances.lines().map(instance).collect();
-    if resource.spec.runners_of.is_some() {
-        let fault = Fault::new(Class::NotYet, "tell who is busy", "nobody was asked");
-        for instance in &mut instances {
-            instance.busy = Fact::Unknown(fault.clone());
+/// Reads `name word…`: what GitHub says of a runner.
+fn record(number: u64, line: &str) -> Record {
+    let mut words = line.split_whitespace();
+    let mut runner = Runner {
+        id: number,
+        name: words.next().expect("a runner has a name").to_owned(),
+        is_online: false,
+        is_busy: false,
+        is_ephemeral: Some(true),
+        labels: Vec::new(),
+    };
+    for word in words {
+        match word {
+            "online" => runner.is_online = true,
+            "offline" => {}
+            "busy" => runner.is_busy = true,
+            "persistent" => runner.is_ephemeral = Some(false),
+            "untold" => runner.is_ephemeral = None,
+            other => unreachable!("no test writes {other}"),
         }
     }
-    let seen = Seen {
-        home: Home {
-            place: Place {
-                region: RegionId::new("cn-hangzhou"),
-                endpoint: None,
-            },
-            scope: "demo".to_owned(),
-        },
-        listed: instances.len(),
-        proven: None,
-        instances,
-    };
-    let plan = plan(&resource, &seen, at("12:00:00"));
+    let of = RunnersOf::parse("https://github.com/o/r").expect("a page");
+    Record { of, runner }
+}
+
+/// A plan as text.
+fn shown(plan: &Plan<Op>) -> String {
     let mut text = String::new();
     for step in &plan.steps {
         let why = match &step.cause {
@@ -136,6 +147,59 @@ fn check(spec: &str, instances: &str, expected: &str) {
     if let Some(look_again) = plan.look_again {
         let _ = writeln!(text, "again in {} s", look_again.as_secs());
     }
+    text
+}
+
+fn check(spec: &str, instances: &str, expected: &str) {
+    check_beside(spec, instances, ("", ""), expected);
+}
+
+/// The same where lists can be read; `left`: since when which runners were seen without a machine.
+fn check_beside(spec: &str, instances: &str, (runners, left): (&str, &str), expected: &str) {
+    let resource = resource(spec);
+    let mut instances: Vec<Instance> = instances.lines().map(instance).collect();
+    let mut records = resource.spec.runners_of.as_ref().map(|_| {
+        Fact::Unknown(Fault::new(
+            Class::NotYet,
+            "list the runners",
+            "nobody was asked",
+        ))
+    });
+    if !runners.is_empty() {
+        let mut known = Records::default();
+        for (number, line) in (1..).zip(runners.lines()) {
+            let record = record(number, line);
+            let same = known.by_name.entry(record.runner.name.clone());
+            same.or_default().push(record);
+        }
+        let left = left.split_whitespace().filter_map(|it| it.split_once('='));
+        known.left = left
+            .map(|(id, time)| (format!("left o/r {id}"), at(time)))
+            .collect();
+        records = Some(Fact::Known(known));
+    }
+    for instance in &mut instances {
+        instance.work = match &records {
+            None => Fact::Known(Work::Untold),
+            Some(Fact::Known(records)) => Fact::Known(records.work(&instance.name)),
+            Some(Fact::Unknown(fault)) => Fact::Unknown(fault.clone()),
+        };
+    }
+    let seen = Seen {
+        home: Home {
+            place: Place {
+                region: RegionId::new("cn-hangzhou"),
+                endpoint: None,
+            },
+            scope: "demo".to_owned(),
+        },
+        names: instances.iter().map(|it| it.name.clone()).collect(),
+        listed: instances.len(),
+        proven: None,
+        instances,
+        records,
+    };
+    let text = shown(&plan(&resource, &seen, at("12:00:00")));
     let lines = |text: &str| {
         text.lines()
             .map(|it| it.trim().to_owned())
@@ -143,8 +207,6 @@ fn check(spec: &str, instances: &str, expected: &str) {
     };
     assert_eq!(lines(&text), lines(expected));
 }
-
-const RUNNERS: &str = r#"{"runnersOf": ["https://github.com/o/r"]}"#;
 
 #[test]
 fn removes_what_is_older_than_max_age_by_marking_it_first() {
@@ -164,12 +226,12 @@ fn waits_until_a_stopped_spot_machine_has_been_idle_long_enough() {
     check(
         "{}",
         "i-1 stopped 11:00:00",
-        "~ i-1 n: mark idle from now [a stopped spot machine]",
+        "~ i-1 n: mark idle from now [it has no work]",
     );
     check(
         "{}",
         "i-1 stopped 11:00:00 idle=11:50:00",
-        "Idling: i-1 is stopped and goes when that has lasted 10m
+        "Idling: i-1 has no work and goes when that has lasted 10m
          again in 1 s",
     );
     check(
@@ -185,17 +247,17 @@ fn forgets_an_idle_mark_that_is_wrong_or_out_of_date() {
     check(
         "{}",
         "i-1 running 11:00:00 idle=11:00:00",
-        "~ i-1 n: clear the idle mark [it runs again]",
+        "~ i-1 n: clear the idle mark [it may work again]",
     );
     check(
         "{}",
         "i-1 stopped 11:00:00 garbled",
-        "~ i-1 n: mark idle from now [a stopped spot machine]",
+        "~ i-1 n: mark idle from now [it has no work]",
     );
     check(
         "{}",
         "i-1 stopped 11:00:00 idle=12:30:00",
-        "~ i-1 n: mark idle from now [a stopped spot machine]",
+        "~ i-1 n: mark idle from now [it has no work]",
     );
 }
 
@@ -207,22 +269,6 @@ fn spares_the_newest_idle_ones_up_to_max_idle() {
          i-2 stopped 10:30:00 idle=11:00:00",
         "~ i-1 n: mark retiring [idleAfter=10m]
          - i-1 n  ecs.c8y.large [idleAfter=10m]",
-    );
-}
-
-#[test]
-fn touches_no_running_machine_where_runners_would_tell_who_is_busy() {
-    check(
-        RUNNERS,
-        "i-1 running 01:00:00
-         i-2 running 01:00:00 retiring
-         i-3 starting 01:00:00
-         i-4 stopped 01:00:00 idle=11:00:00
-         i-5 stopped 11:00:00 retiring",
-        "- i-5 n  ecs.c8y.large [resume]
-         ~ i-4 n: mark retiring [idleAfter=10m]
-         - i-4 n  ecs.c8y.large [idleAfter=10m]
-         EvidenceUnavailable",
     );
 }
 
@@ -259,8 +305,15 @@ fn removes_somebody_elses_machine_once_its_release_time_has_passed() {
 fn goes_on_with_what_an_earlier_pass_began() {
     check(
         "{}",
-        "i-1 running 11:00:00 retiring",
-        "- i-1 n  ecs.c8y.large [resume]",
+        "i-1 running 07:00:00 retiring
+         i-2 stopped 11:00:00 retiring idle=11:40:00",
+        "- i-1 n  ecs.c8y.large [resume]
+         - i-2 n  ecs.c8y.large [resume]",
+    );
+    check(
+        "{}",
+        "i-1 running 11:00:00 retiring idle=11:40:00",
+        "~ i-1 n: recall, it is not to be removed [it has work, or may have again]",
     );
     check(
         "{}",
