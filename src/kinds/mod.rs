@@ -9,6 +9,7 @@ pub mod instance_class;
 pub mod instance_policy;
 pub mod machine_image;
 pub mod registry;
+pub mod runner_set;
 
 use crate::kind::Registration;
 
@@ -17,6 +18,7 @@ pub const KINDS: &[Registration] = &[
     Registration::of::<aliyun_region::AliyunRegion>(),
     Registration::of::<instance_class::InstanceClass>(),
     Registration::of::<machine_image::MachineImage>(),
+    Registration::of::<runner_set::RunnerSet>(),
     Registration::of::<instance_policy::InstancePolicy>(),
     Registration::of::<registry::Registry>(),
     Registration::of::<image_repository::ImageRepository>(),
