@@ -8,6 +8,7 @@ mod hostile;
 mod incidents;
 mod login;
 mod proofs;
+mod runners;
 mod sim;
 mod state_files;
 mod tidy;

@@ -16,7 +16,7 @@ use crate::figures::{Figures, tell};
 
 const MEGABYTE: f64 = 1e6;
 /// Megabytes.
-const BINARY_MAX: f64 = 15.0;
+const BINARY_MAX: f64 = 17.0;
 const STARTS: usize = 20;
 /// How long anything may take at all.
 const PATIENCE: Duration = Duration::from_secs(120);

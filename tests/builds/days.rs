@@ -23,7 +23,13 @@ const TIMER: [u64; 2] = [26, 30];
 /// The example file about builds in the world that the program carries.
 fn lab() -> Lab {
     let place = Place::with_examples();
-    for file in ["images", "instances", "registries", "repositories"] {
+    for file in [
+        "images",
+        "instances",
+        "registries",
+        "repositories",
+        "runners",
+    ] {
         let path = place.path(&format!("state/{file}.yaml"));
         std::fs::remove_file(path).expect("it is an example");
     }

@@ -62,7 +62,7 @@ fn the_demo_says_in_json_what_it_says_in_text() {
     assert!(
         report["resources"]
             .as_array()
-            .is_some_and(|it| it.len() == 10 && it.iter().all(ready))
+            .is_some_and(|it| it.len() == 11 && it.iter().all(ready))
     );
 }
 

@@ -7,7 +7,7 @@ use super::{Place, reconcile};
 #[test]
 fn the_examples_are_valid_without_any_environment() {
     let run = reconcile(&["check"]).exits(0);
-    assert_eq!(run.stdout, "10 resources in state: valid\n");
+    assert_eq!(run.stdout, "11 resources in state: valid\n");
     let json = reconcile(&["check", "--output", "json"]).exits(0).json();
     assert_eq!(json["valid"], true);
 }

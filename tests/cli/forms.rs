@@ -98,7 +98,7 @@ fn a_selection_acts_on_what_it_chooses_and_on_nothing_else() {
     for (selection, kind, count) in [
         (["--only", "MachineImage"], "MachineImage", 5),
         (["--only", "MachineImage/demo-runner"], "MachineImage", 2),
-        (["--selector", "team=ci"], "MachineImage", 5),
+        (["--selector", "team=ci"], "MachineImage", 6),
         (
             ["--only", "InstancePolicy/demo-builders"],
             "InstancePolicy",

@@ -134,7 +134,7 @@ impl Place {
     /// The same without what is built and without registries, for tests of machines and images that are there.
     pub(crate) fn with_machines() -> Self {
         let place = Self::with_examples();
-        for file in ["builds", "registries", "repositories"] {
+        for file in ["builds", "registries", "repositories", "runners"] {
             let path = place.path(&format!("state/{file}.yaml"));
             fs::remove_file(path).expect("it is an example");
         }

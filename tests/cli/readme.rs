@@ -48,9 +48,10 @@ fn the_lines_of_a_plan_that_it_shows_are_printed_by_the_demo() {
 #[test]
 fn the_state_files_that_it_shows_are_valid() {
     let place = Place::with_examples();
-    let [images, built, tags] = blocks("yaml").try_into().expect("there are three");
+    let [images, built, runners, tags] = blocks("yaml").try_into().expect("there are four");
     place.write("state/images.yaml", &images);
     place.write("state/builds.yaml", &built);
+    place.write("state/runners.yaml", &runners);
     place.write("state/scripts/provision.sh", "#!/bin/sh\n");
     place.write("state/registries.yaml", &tags);
     place.write("state/repositories.yaml", "");

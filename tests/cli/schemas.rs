@@ -72,6 +72,26 @@ spec:
   share: {accounts: ["1000000000000002"]}
 ---
 apiVersion: reconcile/v1alpha1
+kind: RunnerSet
+metadata: {name: jobs, labels: {team: edge}}
+policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}
+spec:
+  githubConfigUrl: https://github.com/example
+  repositories: [demo]
+  labels: [self-hosted, linux]
+  instanceClassRef: builder
+  imageRef: {machineImage: line, fallback: {family: runner}, family: runner, id: m-1}
+  minRunners: 1
+  maxRunners: 5
+  startupTimeout: 5m
+  idleAfter: 5m
+  lease: 1h
+  maxLifetime: 12h
+  backoff: {limit: 5}
+  runnerVersion: 2.330.0
+  runnerSha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+---
+apiVersion: reconcile/v1alpha1
 kind: InstancePolicy
 metadata: {name: ci, labels: {team: edge}}
 policy: {suspend: until Friday, ensure: Present, guards: {maxDeletes: 1, maxDeletePercent: 1}}

@@ -131,14 +131,15 @@ fn w22_an_idle_machine_costs_no_longer_than_max_age() {
 }
 
 #[test]
-fn w22_a_machine_that_may_be_at_work_stays_where_runners_would_tell() {
+fn w22_no_machine_goes_while_nobody_can_tell_who_is_at_work() {
     let spec = format!("{ALL}, runnersOf: [\"https://github.com/acme/app\"]");
     let lines = "
         i-1 Running 11-19T00:00:00 ci=yes
         i-2 Stopped 11-19T00:00:00 ci=yes";
     with(&policy(&spec), lines).block_on(async |lab| {
         let report = lab.converge(1).await;
-        assert_eq!(machines(lab), ["i-1"]);
+        assert_eq!(machines(lab), ["i-1", "i-2"]);
+        assert_ne!(report.exit_code(), 0, "an unknown fact is no success");
         assert!(report.to_json().to_string().contains("EvidenceUnavailable"));
     });
 }

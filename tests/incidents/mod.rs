@@ -21,13 +21,17 @@
 //! | retention/rows.rs | ghcr_cleanup_action_1 glycemicgpt_552 gzctf_123 kubernoodles_664 mcp_memory_1052 moneyman_789 |
 //! | retention/rows.rs | niks3_479 snok_3 snok_43 snok_48 snok_63 snok_95 snok_97 untagged_action_45 |
 //! | retention/rows.rs | vault_db_injector_78 weathernode_24 |
+//! | runners.rs | A1a A1e A2 A3 A4 A5 A6 C1 C2 C6 PA3 W26 W28 W29 arc_4307 fvdb_core_768 garm_79 karpenter_aws_549 |
+//! | runners.rs | machulav_69 pytorch_87500 runs_on_44 tce_2502 tf_aws_167 tf_aws_3199 tf_aws_4376 tf_aws_4391 tf_aws_4724 |
+//! | runners.rs | tf_aws_5105 |
 //! | tags.rs | D1 PA10 R59 R60 R61 W30 W31 W32 W33 W34 buildx_1519 manifest_tool_233 observal_560 regclient_215 |
 //! | tags.rs | skopeo_1021 skopeo_2111 spiffe_csi_280 |
 //! | templates.rs | custodian_6554 |
 //!
 //! | not tested here | because |
 //! |---|---|
-//! | A1a A1e A3 A4 A5 A6, C1 C2 C6, W26–W29 W35 W38, PA2 PA3 | no runners yet |
+//! | W27 W35 W38, PA2 | the guest's script, in a real Debian; nothing of a registration goes through a workflow; the proofs, `deaths` |
+//! | runs_on_259 | nothing starts a job again that was interrupted |
 //! | C3 C5 | beside `guest.rs` of machine images: the proxy reaches the script, what is too long is refused |
 //! | C7 C9 | beside `instance_class`: offers that say nothing are skipped, no price is asked for that cannot matter |
 //! | D3, PA11 PA12 | nothing builds containers yet |
@@ -46,6 +50,7 @@ mod mirrors;
 mod naming;
 mod races;
 mod retention;
+mod runners;
 mod tags;
 mod templates;
 
@@ -192,7 +197,7 @@ fn machines(lab: &Lab) -> Vec<String> {
 }
 
 /// How the resources of a kind are.
-fn states<'a>(report: &'a Report, kind: &str) -> Vec<&'a State> {
+pub(crate) fn states<'a>(report: &'a Report, kind: &str) -> Vec<&'a State> {
     let of_kind = report.resources.iter().filter(|(id, _)| id.kind == kind);
     of_kind.map(|(_, it)| &it.state).collect()
 }

@@ -152,7 +152,9 @@ fn toctou_a_machine_that_changed_since_it_was_listed_is_not_deleted() {
     let spec = "selector: {tags: {ci: \"yes\"}}, runnersOf: [\"https://github.com/acme/app\"]";
     for change in changes {
         let stopped = "i-1 Stopped 11-20T02:00:00 ci=yes reconcile:retiring=true";
-        let world = json!({"objects": {"instances": instances(stopped)}});
+        let tokens = json!([{"token": "ghp-nobody", "login": "bot", "scopes": ["repo"]}]);
+        let world =
+            json!({"github": {"tokens": tokens}, "objects": {"instances": instances(stopped)}});
         let mut lab = lab(&policy(spec), world);
         let objects = json!({"instances": instances(change)});
         lab.meddle_before("DescribeInstances", "[\"i-1\"]", objects);
@@ -163,6 +165,11 @@ fn toctou_a_machine_that_changed_since_it_was_listed_is_not_deleted() {
                 (1, vec![]),
                 "{change}"
             );
+            let looked = |it: &reconcile::sim::history::Call| {
+                it.action == "DescribeInstances" && it.object.as_deref() == Some("[\"i-1\"]")
+            };
+            let looked = lab.with_world(|it| it.calls().iter().any(looked));
+            assert!(looked, "{change}: nobody looked once more");
         });
     }
 }

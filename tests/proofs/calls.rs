@@ -34,9 +34,9 @@ fn faults() -> [Value; 10] {
 /// One without an effect, one with.
 const QUICK: [usize; 2] = [2, 6];
 
-/// The long cases of registries, and the build: what lasts is tried as where it must be quick, for like calls stand side by side
+/// The long cases of registries, the build and the runners: what lasts is tried as where it must be quick, for like calls stand side by side
 /// there.
-const SAMPLED: [&str; 4] = ["built", "mirrored", "retained", "tags"];
+const SAMPLED: [&str; 5] = ["built", "mirrored", "retained", "runners", "tags"];
 
 /// A trouble, how often it strikes, and the run that it strikes.
 type Point<'a> = (&'a Reference, Value, u64);

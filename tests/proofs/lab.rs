@@ -294,6 +294,11 @@ impl Lab {
             .await
     }
 
+    /// Lets a new process on another machine make one pass.
+    pub(crate) async fn once_elsewhere(&self, seed: u64) -> Report {
+        self.run(seed, Extent::Once, &status_folder()).await
+    }
+
     /// Lets a new process make one pass.
     pub(crate) async fn once(&self, seed: u64) -> Report {
         self.run(seed, Extent::Once, &self.status).await
@@ -317,7 +322,7 @@ impl Lab {
         status: &TempDir,
     ) -> Report {
         let clients = self.clients(seed);
-        clients.registries.keep_in(&status.path().join("manifests"));
+        clients.keep_in(status.path());
         let clock = self.served().local;
         let folder = held(clock.as_ref(), status.path());
         let mut state = State::kept_in(&folder).expect("the status can be read");
@@ -349,12 +354,16 @@ impl Lab {
 
     /// Checks the promises, where anything happened since they were checked last.
     fn watch(&self, world: &mut World) {
-        let happened = (world.history().len(), world.registry_history().len());
+        let happened = (
+            world.history().len() + world.runner_history().len(),
+            world.registry_history().len(),
+        );
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if *checked != happened {
             oracle::watch(&self.inventory, world, &self.name);
             oracle::tags::watch(&self.inventory, world, &self.name);
             oracle::mirrors::watch(&self.inventory, world, &self.name);
+            oracle::runners::watch(&self.inventory, world, &self.name);
             *checked = happened;
         }
     }
@@ -366,6 +375,7 @@ impl Lab {
             oracle::check_end(&self.inventory, it, end);
             oracle::tags::check_end(&self.inventory, it, end);
             oracle::mirrors::check_end(&self.inventory, it, end);
+            oracle::runners::check_end(&self.inventory, it, end);
         });
     }
 

@@ -26,6 +26,7 @@ mod crash;
 mod daemon;
 mod found;
 pub(crate) mod lab;
+mod model;
 pub(crate) mod oracle;
 mod past;
 mod people;

@@ -17,8 +17,8 @@ pub(crate) struct Served {
     /// The world's.
     pub(super) clock: Arc<VirtualClock>,
     /// The reconciler's.
-    pub(super) local: Arc<VirtualClock>,
-    pub(super) settings: BTreeMap<String, String>,
+    pub(crate) local: Arc<VirtualClock>,
+    pub(crate) settings: BTreeMap<String, String>,
 }
 
 impl Served {

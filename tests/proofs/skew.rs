@@ -53,6 +53,7 @@ fn gist(history: &[Event]) -> Vec<String> {
     let gist = |it: &Event| {
         let text = format!("{:?}", it.what);
         let what = text.split("idle-since").next().unwrap_or_default();
+        let what = what.split("retiring").next().unwrap_or_default();
         // Each time that is said of an object has digits of its own.
         let times = what.split("Timestamp(").map(|it| {
             let digits = it.find(|it: char| !it.is_ascii_digit()).unwrap_or(0);

@@ -14,6 +14,10 @@ pub(crate) fn state_of(lab: &Lab) -> Vec<String> {
     let now = lab.now();
     lab.with_world(|world| {
         let mut state = machines(world, now);
+        let runners = world.runners(now).into_iter();
+        state.extend(runners.map(|it| format!("runner {} {} {}", it.of, it.name, it.is_busy)));
+        let jobs = world.jobs(now).into_iter();
+        state.extend(jobs.map(|it| format!("job {} {:?}", it.name, it.ended.map(|it| it.1))));
         for (host, name) in world.repositories() {
             for (tag, digest) in world.tags((&host, &name), now) {
                 state.push(format!("{host}/{name}:{tag} {digest}"));

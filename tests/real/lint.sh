@@ -63,10 +63,12 @@ sandbox() { systemd-analyze security --offline=yes --threshold=15 --no-pager "$1
 mapfile -t scripts < <(git ls-files -z --cached --others --exclude-standard | xargs -0 grep -lE '^#!.*\bbash$')
 lint shell '$a cp $1 $2' "${scripts[@]}"
 lint image 's/^WORKDIR \//WORKDIR /' Dockerfile
-lint yaml '$a key:   value' .yamllint state/*.yaml deploy/*/*.y*ml deploy/kubernetes/*/*.yaml
-lint words '$a # recieve' README.md deploy/README.md Dockerfile .deny.toml
+lint yaml '$a key:   value' .yamllint state/*.yaml deploy/*/*.y*ml deploy/kubernetes/*/*.yaml deploy/runners/state/*.yaml
+lint words '$a # recieve' README.md deploy/README.md deploy/runners.md Dockerfile .deny.toml
 lint workflow 's/contents: read/contents: reed/' deploy/github/reconcile.yml
 lint workflow 's/target\/release\/reconcile check/echo ${{ github.head_ref }}/' deploy/github/reconcile.yml
+lint workflow 's/target\/release\/reconcile --once/echo ${{ github.head_ref }}/' deploy/github/runners.yml
+lint workflow_safety 's/@[0-9a-f]\{40\}/@main/' deploy/github/runners.yml
 lint workflow_safety '/with:$/{N;/persist-credentials/d}' deploy/github/reconcile.yml
 lint workflow_safety 's/@[0-9a-f]\{40\}/@main/' deploy/github/reconcile.yml
 lint manifests 's/automountServiceAccountToken: false/automountToken: false/' deploy/kubernetes/common/account.yaml

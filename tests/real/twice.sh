@@ -34,6 +34,8 @@ pages = lambda objects: max(1, -(-len(objects) // 100))
 expected = pages(region["images"]) + pages(region["instances"]) + 1
 # What the images of two architectures are built from.
 expected += 2
+# Of runners: their list, and the runs that are queued or in progress.
+expected += 3
 # Of images: each required tag with its two sources, and once more in the mirror; all tags and all versions; and at each of
 # the two registries a request that is refused and a token.
 expected += 3 * (3 + 1) + 1 + 1 + 2 * 2

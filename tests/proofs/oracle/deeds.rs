@@ -14,6 +14,7 @@ use reconcile::sim::object::{Image, ImageStatus, Instance, InstanceStatus};
 use super::builds;
 use super::declared::{Declared, Line, Policy, architecture};
 use super::known::{Known, is_available, is_making, minute, whole_minute};
+use super::runners;
 
 /// How far what we take for the time may be from the service's: it tells it in whole seconds.
 const TICK: Duration = Duration::from_secs(2);
@@ -58,10 +59,15 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
             if builds::is_builder(declared, instance) {
                 return builds::release(declared, known, instance);
             }
+            if runners::is_of_a_set(instance) {
+                return Ok(());
+            }
             removal(declared, instance, event.at)
         }
         What::InstanceDeleted { instance, by } => ensure(
-            *by != Removal::System || builds::is_builder(declared, instance),
+            *by != Removal::System
+                || builds::is_builder(declared, instance)
+                || runners::is_of_a_set(instance),
             "the cloud takes nothing else in these worlds",
         ),
         What::SnapshotDeleted(snapshot) => {
@@ -78,6 +84,7 @@ pub(super) fn judge(declared: &Declared<'_>, known: &Known, event: &Event) -> Ju
             )
         }
         What::ImageCreated(image) => builds::image(declared, known, image),
+        What::InstanceCreated(instance) if runners::is_of_a_set(instance) => Ok(()),
         What::InstanceCreated(instance) => builds::launch(declared, known, (instance, event.at)),
         What::CommandSent(invocation) => builds::command(declared, known, invocation),
         What::ImageShared { image, .. } => {
@@ -251,7 +258,7 @@ fn untagging(
 ) -> Judgement {
     if let Some(instance) = known.instances.get(object) {
         ensure(
-            keys.iter().all(|it| it == IDLE_SINCE),
+            keys.iter().all(|it| it == IDLE_SINCE || it == RETIRING),
             "a tag that is not ours to take",
         )?;
         return touch(declared, instance, at).map(drop);
@@ -283,27 +290,21 @@ fn retirement(
 ) -> Judgement {
     let policy = touch(declared, instance, at)?;
     let is_stopped = instance.status == InstanceStatus::Stopped;
-    let may_work = policy.spec.runners_of.is_some() && !is_stopped;
-    ensure(!may_work, "I1, perhaps busy")?;
     let at = at.plus(TICK);
     // The service tells the minute of creation (ECS API reference, `DescribeInstances`, `CreationTime`).
     let age = at.since(whole_minute(instance.creation_time));
-    let is_overdue = policy.spec.runners_of.is_none() && age > policy.spec.max_age.0;
+    let is_overdue = age > policy.spec.max_age.0;
     let idle_since = known.idle_since.get(instance.instance_id.as_str());
-    let is_idle = is_stopped
-        && instance.spot_strategy != "NoSpot"
+    // Whether a runner has a job is another oracle's.
+    let may_idle = policy.spec.runners_of.is_some() && instance.status == InstanceStatus::Running;
+    let is_idle = (may_idle || is_stopped && instance.spot_strategy != "NoSpot")
         && idle_since.is_some_and(|it| at.since(*it) > policy.spec.idle_after.0);
     ensure(is_overdue || is_idle, "I1, neither idle nor overdue")
 }
 
 /// I1: its removal was announced, and it is still no one's business but ours.
 fn removal(declared: &Declared<'_>, instance: &Instance, at: Timestamp) -> Judgement {
-    let policy = touch(declared, instance, at)?;
-    let is_stopped = instance.status == InstanceStatus::Stopped;
-    ensure(
-        policy.spec.runners_of.is_none() || is_stopped,
-        "I1, perhaps busy",
-    )?;
+    touch(declared, instance, at)?;
     ensure(
         instance.tags.contains_key(RETIRING),
         "the order of a removal",

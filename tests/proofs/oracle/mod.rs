@@ -6,6 +6,7 @@
 //! - `builds`: whether what was built for was built once (I3, I4).
 //! - `windows`: what names and families resolve to all the while (I2).
 //! - `ready`: whether what is said to be ready is so (I3, L1).
+//! - `runners`: whether runners and their machines came and went as they must (I1, I3, I4).
 //! - `tags`: whether required tags are whole (I1, I2).
 //! - `mirrors`: whether their copies are (I2, L1).
 
@@ -15,6 +16,7 @@ mod deeds;
 mod known;
 pub(crate) mod mirrors;
 mod ready;
+pub(crate) mod runners;
 pub(crate) mod tags;
 mod windows;
 
@@ -90,6 +92,11 @@ pub(crate) fn check_secrets(world: &World, report: &Report, status: &Path) {
     said.extend(passes.map(|it| report.pass_text(it, Style::Plain)));
     said += &report.closing_text(Style::Plain);
     said += &files(status);
+    // What every configuration of a runner begins with.
+    assert!(
+        !said.contains("eyJhZ2VudElk"),
+        "I8: a runner's configuration in {said}"
+    );
     for key in &world.scenario().keys {
         for secret in [Some(&key.secret), key.token.as_ref()]
             .into_iter()

@@ -27,13 +27,18 @@ pub(super) fn world(draw: &mut Draw, files: &Files, seed: u64) -> Scenario {
     let lag = draw.pick(&[0, 0, 0, 5, 30, 100]);
     let times = json!({"listingLag": lag, "tagFilterLag": draw.pick(&[0, 60])});
     let images = images(draw, files);
+    let instances = instances(draw, files, images.len() as u64);
+    let snapshots = snapshots(draw, files);
+    let runners = runners(draw, &instances);
     let world = json!({
         "start": START, "seed": seed, "settings": settings, "times": times,
         "objects": {
-            "instances": instances(draw, files, images.len() as u64),
-            "snapshots": snapshots(draw, files),
+            "instances": instances,
+            "snapshots": snapshots,
             "images": images,
+            "runners": runners,
         },
+        "github": {"tokens": [{"token": "ghp-nobody", "login": "bot", "scopes": ["repo"]}]},
     });
     Scenario::from_value(world).expect("the swarm writes worlds right")
 }
@@ -193,6 +198,24 @@ fn instances(draw: &mut Draw, files: &Files, images: u64) -> Vec<Value> {
         instances.push(instance);
     }
     instances
+}
+
+/// Runners of some instances, and records of machines that are gone.
+fn runners(draw: &mut Draw, instances: &[Value]) -> Vec<Value> {
+    let names = instances.iter().map(|it| it["InstanceName"].clone());
+    let names = names.chain((0..3).map(|it| json!(format!("left-{it}"))));
+    let mut runners = Vec::new();
+    for name in names {
+        if draw.chance(40) {
+            continue;
+        }
+        let is_online = draw.chance(60);
+        runners.push(json!({
+            "of": "acme/app", "name": name, "online": is_online, "busy": is_online && draw.chance(50),
+            "ephemeral": draw.chance(80),
+        }));
+    }
+    runners
 }
 
 /// Snapshots that stood behind images which may be gone, and others.

@@ -3,6 +3,7 @@
 
 mod answers;
 mod described;
+mod runners;
 mod runs;
 mod versions;
 

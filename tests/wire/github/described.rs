@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use reconcile::clock::Timestamp;
-use reconcile::providers::github::{Package, Workflow};
+use reconcile::providers::github::{Package, RunnersOf, Workflow};
 use reconcile::sim::scenario::Scenario;
 use reconcile::sim::{Request, World};
 use serde_json::{Value, json};
@@ -64,6 +64,7 @@ fn typed(value: &str, schema: &Value) -> Value {
         Some("integer") => value
             .parse::<i64>()
             .map_or_else(|_| json!(value), |it| json!(it)),
+        Some("boolean") => json!(value.parse::<bool>().ok()),
         _ => json!(value),
     }
 }
@@ -146,7 +147,13 @@ fn scenario() -> Value {
             .map(|it| json!({"tags": [format!("t{it}")], "layers": [format!("{it}")]}))
             .collect()
     };
-    let scopes = ["repo", "read:packages", "write:packages", "delete:packages"];
+    let scopes = [
+        "repo",
+        "admin:org",
+        "read:packages",
+        "write:packages",
+        "delete:packages",
+    ];
     json!({
         "github": {
             "organizations": ["example"],
@@ -159,6 +166,10 @@ fn scenario() -> Value {
                 "other/app": {"public": true, "manifests": images(3)},
             }}},
             "workflows": [{"repository": "example/app", "file": "build it.yml", "inputs": ["tag"]}],
+            "jobs": [
+                {"repository": "example/app", "labels": ["spot"]},
+                {"repository": "example/app", "labels": ["spot"], "held": "waiting"},
+            ],
         },
     })
 }
@@ -219,6 +230,8 @@ async fn every_request_is_one_that_the_description_has() {
     let runs = github.runs(&workflow).await.expect("runs");
     assert_eq!(runs.iter().map(|it| Some(it.id)).collect::<Vec<_>>(), [run]);
 
+    ask_for_runners(github).await;
+
     let judged: Result<BTreeSet<String>, String> = server.asked().iter().map(judge).collect();
     let used: Vec<String> = judged.expect("all are described").into_iter().collect();
     let all = description();
@@ -229,11 +242,49 @@ async fn every_request_is_one_that_the_description_has() {
         unused,
         [
             "actions/get-workflow-run",
-            "actions/list-workflow-runs-for-repo",
+            "apps/create-installation-access-token",
             "packages/get-package-for-organization",
         ]
     );
     answers_are_described(&server, &world);
+}
+
+/// Everything that is asked of runners and jobs, of a repository and of an organization.
+async fn ask_for_runners(github: &reconcile::providers::github::GitHub) {
+    for page in [
+        "https://github.com/example/app",
+        "https://github.com/example",
+    ] {
+        let of = RunnersOf::parse(page).expect("a page");
+        let labels = ["self-hosted".to_owned(), "spot".to_owned()];
+        let made = github
+            .register(&of, "a-1", &labels)
+            .await
+            .expect("it is registered");
+        assert_eq!(github.runners(&of).await.expect("a list").items().len(), 1);
+        let found = github.runner(&of, made.id).await.expect("it is seen");
+        assert_eq!(
+            found,
+            github.runner_named(&of, "a-1").await.expect("a list")
+        );
+        assert!(found.is_some_and(|it| !it.is_online && it.is_ephemeral == Some(true)));
+        let taken = github
+            .register(&of, "a-1", &labels)
+            .await
+            .expect_err("it is taken");
+        assert_eq!(taken.class, reconcile::fault::Class::InUse);
+        github.remove_runner(&of, made.id).await.expect("it goes");
+        github
+            .remove_runner(&of, made.id)
+            .await
+            .expect("it is gone");
+        assert_eq!(github.runner(&of, made.id).await, Ok(None));
+    }
+    let waiting = github.waiting("example/app").await.expect("jobs");
+    let ids: Vec<u64> = waiting.jobs.iter().map(|it| it.id).collect();
+    assert_eq!(ids, [41_000_000_000]);
+    assert_eq!(github.is_waiting("example/app", ids[0]).await, Ok(true));
+    assert_eq!(github.is_waiting("example/app", 1).await, Ok(false));
 }
 
 /// Asks the world once more what reads asked it, and holds the answers against the description.
