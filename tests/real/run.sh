@@ -18,8 +18,8 @@ mkfifo "$folder/line"
 server=$!
 read -r line <"$folder/line"
 "$python" "$here/compare.py" "$line"
-# Nobody builds an image by hand here.
+# Nobody builds an image by hand here, nor waits for jobs.
 cp -r "$here/../../state" "$folder/state"
-rm "$folder/state/builds.yaml"
+rm "$folder/state/builds.yaml" "$folder/state/runners.yaml"
 "$python" "$here/by_hand.py" "$line" "$reconcile" "$folder/state"
 echo 'figure: official clients that work against the simulator: 3'
